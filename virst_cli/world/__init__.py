@@ -1,0 +1,25 @@
+"""A synthetic world of moving sprites: videos with exact masks and sentences, drawn by code.
+
+virst-nano learns from it, `virst world` writes it to disk, and tests use it where a real video would be too much.
+"""
+
+from virst_cli.world.clip import make_clip
+from virst_cli.world.grammar import vocabulary
+from virst_cli.world.layout import write_mevis
+from virst_cli.world.things import COLOURS, EVENTS, KINDS, SIZES, STATES, TYPES, Clip, Event, Sentence, Thing
+
+__all__ = [
+    "COLOURS",
+    "EVENTS",
+    "KINDS",
+    "SIZES",
+    "STATES",
+    "TYPES",
+    "Clip",
+    "Event",
+    "Sentence",
+    "Thing",
+    "make_clip",
+    "vocabulary",
+    "write_mevis",
+]

@@ -1,0 +1,82 @@
+"""Writes clips in the layout of the MeViS data set, so that whatever reads MeViS reads the synthetic world.
+
+    FOLDER/mevis/SPLIT/JPEGImages/VIDEO/00000.jpg ...
+    FOLDER/mevis/SPLIT/meta_expressions.json
+        {"videos": {VIDEO: {"vid_id", "frames", "expressions": {ID: {"exp", "obj_id", "anno_id"}}}}}
+    FOLDER/mevis/SPLIT/mask_dict.json
+        {ANNO_ID: [RLE or null for every frame]}
+
+An annotation is one thing of one video; an expression means the union of its annotations, none if nothing matches.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from pycocotools import mask as coco
+
+from virst_cli.errors import OutputError, UsageError
+from virst_cli.world.clip import make_clip
+
+SENTENCES = 6  # per video
+QUALITY = 95  # of the JPEG frames
+
+
+def write_mevis(
+    folder: Path,
+    *,
+    videos: int,
+    seed: int,
+    size: tuple[int, int] = (128, 128),
+    frames: int = 16,
+    split: str = "valid_u",
+) -> None:
+    """Write `videos` clips of `frames` frames of `size` (width, height) pixels under `folder`/mevis/`split`.
+
+    Every expression also carries its `type`, which MeViS does not have. Raises `OutputError` if the split is there.
+    """
+    if videos < 1:
+        raise UsageError("nothing to write: ask for 1 video at least")
+    root = folder / "mevis" / split
+    if (root / "meta_expressions.json").exists():
+        raise OutputError(f"{root} holds a data set already: choose another folder or remove it")
+    meta: dict[str, Any] = {}
+    masks: dict[str, list[dict[str, Any] | None]] = {}
+    for number in range(videos):
+        clip = make_clip(np.random.default_rng((seed, number)), frames=frames, size=size, sentences=SENTENCES)
+        name, first = f"world{number:05d}", len(masks)
+        _write_frames(root / "JPEGImages" / name, clip.frames)
+        for i in range(len(clip.things)):
+            masks[str(first + i)] = [_rle(ids == i + 1) for ids in clip.ids]
+        expressions = {
+            str(k): {
+                "exp": s.text,
+                "obj_id": list(s.targets),
+                "anno_id": [first + i for i in s.targets],
+                "type": s.type,
+            }
+            for k, s in enumerate(clip.sentences)
+        }
+        meta[name] = {"vid_id": number, "frames": [f"{t:05d}" for t in range(frames)], "expressions": expressions}
+    (root / "mask_dict.json").write_text(json.dumps(masks), encoding="utf-8")
+    (root / "meta_expressions.json").write_text(json.dumps({"videos": meta}, indent=1), encoding="utf-8")
+
+
+def _write_frames(folder: Path, frames: npt.NDArray[np.uint8]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for t, frame in enumerate(frames):
+            Image.fromarray(frame).save(folder / f"{t:05d}.jpg", quality=QUALITY)
+    except OSError as error:
+        raise OutputError(f"cannot write to {folder}: {error.strerror}; choose another folder") from error
+
+
+def _rle(mask: npt.NDArray[np.bool_]) -> dict[str, Any] | None:
+    """The field's compressed run lengths, or None where nothing is visible."""
+    if not mask.any():
+        return None
+    code = coco.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return {"size": list(code["size"]), "counts": code["counts"].decode("ascii")}

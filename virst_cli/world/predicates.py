@@ -1,0 +1,120 @@
+"""What is true of the things in a clip: true, false, or unclear (None); margins keep sentences from hanging on a pixel.
+
+A sentence is only used when exactly its targets are true and everything else it could mean is false.
+Lengths are in units of min(width, height) / 128 pixels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from virst_cli.world.scene import order_margin
+from virst_cli.world.things import ABSENT, AIR, STILL, Thing
+
+Truth = bool | None
+
+MOVED = 14.0  # further than this is a movement; less than RESTED is none; between them it is unclear
+RESTED = 2.0
+MIDDLE = 7.0  # left and right, top and bottom begin this far from the middle of the frame: 14 pixels between the two
+BESIDE = 12.0  # left of, right of, above, below: centres at least so far apart
+NEAR, FAR = 50.0, 70.0  # centres closer than NEAR are next to each other, further than FAR they are not
+SIDES = ("left", "right", "top", "bottom")
+RELATIONS = ("left", "right", "above", "below", "next")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Answers questions about the things of one clip. Things are named by their index."""
+
+    things: Sequence[Thing]
+    width: int
+    height: int
+
+    @property
+    def unit(self) -> float:
+        return min(self.width, self.height) / 128
+
+    @property
+    def frames(self) -> int:
+        return len(self.things[0].states)
+
+    def does(self, i: int, event: str) -> Truth:
+        """Whether thing i does `event` (one of EVENTS); left and right only if it never goes the other way."""
+        if event in ("left", "right"):
+            left, right = self._distances(i)
+            there, back = (left, right) if event == "left" else (right, left)
+            return _between(there, RESTED, MOVED) if back < RESTED else (False if there < RESTED else None)
+        if event == "still":
+            return self._rests(i)
+        clear, unclear = self.times(i, event)
+        return True if clear else (None if unclear else False)
+
+    def times(self, i: int, event: str) -> tuple[list[int], list[int]]:
+        """Frames at which `event` clearly happens to thing i, and those where the clip shows too little of it."""
+        clear: list[int] = []
+        unclear: list[int] = []
+        for e in self.things[i].events:
+            if e.name == event:
+                seen = e.end - e.start >= 3 if event == "jump" else event == "leave" or self.frames - e.start >= 3
+                (clear if seen else unclear).append(e.start)
+        return clear, unclear
+
+    def first_or_last(self, group: Sequence[int], event: str, which: str) -> int | None:
+        """The thing of the group that does `event` clearly before ("first") or after ("last") all others that do it."""
+        moments: list[tuple[int, int]] = []
+        for i in group:
+            clear, unclear = self.times(i, event)
+            if unclear:
+                return None
+            if clear:
+                moments.append((clear[0] if which == "first" else -clear[-1], i))
+        moments.sort()
+        if len(moments) < 2 or moments[1][0] - moments[0][0] < order_margin(self.frames):
+            return None
+        return moments[0][1]
+
+    def at(self, i: int, side: str, time: str | None) -> Truth:
+        """Whether thing i is at a side of the frame at the "start", at the "end", or (None) whenever it is seen."""
+        seen = np.flatnonzero(self.things[i].states != ABSENT)
+        if time is not None:
+            frame = 0 if time == "start" else self.frames - 1
+            if frame not in seen:
+                return False
+            seen = np.array([frame])
+        x, y = self.things[i].path[seen].T
+        offset = (x - self.width / 2 if side in ("left", "right") else y - self.height / 2) / self.unit
+        return _always(-offset if side in ("left", "top") else offset, -MIDDLE, MIDDLE)
+
+    def related(self, i: int, relation: str, j: int) -> Truth:
+        """Whether thing i is left of, right of, above, below or next to thing j, whenever both are seen."""
+        both = (self.things[i].states != ABSENT) & (self.things[j].states != ABSENT)
+        if 2 * np.count_nonzero(both) < self.frames or not both.any():
+            return None
+        dx, dy = (self.things[j].path[both] - self.things[i].path[both]).T / self.unit
+        if relation == "next":
+            return _always(-np.hypot(dx, dy), -FAR, -NEAR)
+        return _always({"left": dx, "right": -dx, "above": dy, "below": -dy}[relation], 0.0, BESIDE)
+
+    def _distances(self, i: int) -> tuple[float, float]:
+        """How far thing i goes to the left and to the right while in view."""
+        thing = self.things[i]
+        seen = (thing.states[1:] != ABSENT) & (thing.states[:-1] != ABSENT)
+        steps = np.diff(thing.path[:, 0])[seen] / self.unit
+        return float(-steps[steps < 0].sum()), float(steps[steps > 0].sum())
+
+    def _rests(self, i: int) -> Truth:
+        states = self.things[i].states
+        if (states == STILL).all():
+            return True
+        return False if (states == AIR).sum() >= 3 or max(self._distances(i)) >= MOVED else None
+
+
+def _between(value: float, low: float, high: float) -> Truth:
+    return True if value >= high else (False if value < low else None)
+
+
+def _always(values: npt.NDArray[np.floating], low: float, high: float) -> Truth:
+    """True if no value is below `high`, false if none is above `low`, else unclear."""
+    return True if (values >= high).all() else (False if (values <= low).all() else None)

@@ -1,0 +1,65 @@
+"""The words of the grammar: every noun, verb and phrase with its synonyms, as tables that can grow."""
+
+from dataclasses import dataclass
+
+NOUNS: dict[str, tuple[tuple[str, str], ...]] = {  # singular, plural
+    "dog": (("dog", "dogs"),),
+    "cat": (("cat", "cats"),),
+    "bird": (("bird", "birds"),),
+    "car": (("car", "cars"), ("vehicle", "vehicles")),
+    "ball": (("ball", "balls"),),
+    "box": (("box", "boxes"), ("crate", "crates")),
+    "animal": (("animal", "animals"),),
+    "thing": (("thing", "things"), ("object", "objects"), ("one", "ones")),
+}
+ANIMALS = ("dog", "cat", "bird")
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One way to say that something happens."""
+
+    one: str  # the dog that ...
+    many: str  # the dogs that ...
+    ing: str  # the dog ...
+
+
+VERBS: dict[str, tuple[Verb, ...]] = {
+    "left": (
+        Verb("moves left", "move left", "moving left"),
+        Verb("goes left", "go left", "going left"),
+        Verb("moves to the left", "move to the left", "moving to the left"),
+    ),
+    "right": (
+        Verb("moves right", "move right", "moving right"),
+        Verb("goes right", "go right", "going right"),
+        Verb("moves to the right", "move to the right", "moving to the right"),
+    ),
+    "still": (
+        Verb("stays still", "stay still", "standing still"),
+        Verb("stands still", "stand still", "standing still"),
+        Verb("does not move", "do not move", "not moving"),
+    ),
+    "jump": (Verb("jumps", "jump", "jumping"), Verb("hops", "hop", "hopping")),
+    "stop": (Verb("stops", "stop", "stopping"), Verb("stops moving", "stop moving", "stopping")),
+    "enter": (Verb("enters", "enter", "entering"), Verb("comes in", "come in", "coming in")),
+    "leave": (
+        Verb("leaves", "leave", "leaving"),
+        Verb("goes away", "go away", "going away"),
+        Verb("disappears", "disappear", "disappearing"),
+    ),
+}
+SIZE_WORDS = {"small": ("small", "little"), "large": ("large", "big")}
+SUPERLATIVES = {"small": ("smallest",), "large": ("largest", "biggest")}
+PLACES = {"left": "on the left", "right": "on the right", "top": "at the top", "bottom": "at the bottom"}
+TIMES = {"start": ("at the start", "at the beginning"), "end": ("at the end",)}
+TIME_VERBS = {"start": "starts", "end": "ends"}
+RELATION_WORDS = {
+    "left": ("left of", "to the left of"),
+    "right": ("right of", "to the right of"),
+    "above": ("above", "over"),
+    "below": ("below", "under"),
+    "next": ("next to", "near", "beside"),
+}
+ORDERS = ("first", "last")
+FUNCTION_WORDS = ("the", "that", "which", "is", "all", "of", "every", "to", "where")
