@@ -1,0 +1,171 @@
+"""The sizes of a VIRST model, as frozen dataclasses; `config.json` of a model folder is one of them as JSON.
+
+Two presets: `virst-7b` has the published sizes (spec sections 5 to 11), `virst-nano` is the small model that ships with the tool. Fields that
+differ in kind, not only in size, between the two say so.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from virst_cli.errors import WeightsError
+
+SEG_TOKENS = 10  # [SEG] tokens in every answer; the published prompts always have ten
+CLIP_FRAMES = 4  # frames that the vision tower looks at together
+
+
+@dataclass(frozen=True)
+class HieraConfig:
+    """SAM2's hierarchical vision transformer."""
+
+    embed_dim: int = 144
+    heads: int = 2
+    stages: tuple[int, ...] = (2, 6, 36, 4)
+    global_blocks: tuple[int, ...] = (23, 33, 43)
+    windows: tuple[int, ...] = (8, 4, 16, 8)
+    position_grid: tuple[int, int] = (7, 7)
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of the maps at strides 4, 8, 16 and 32."""
+        return tuple(self.embed_dim * 2**stage for stage in range(len(self.stages)))
+
+
+@dataclass(frozen=True)
+class ConvTrunkConfig:
+    """A small convolutional trunk that learns from little data; not part of the published model."""
+
+    channels: tuple[int, ...] = (32, 64, 128, 128)  # maps at strides 4, 8, 16 and 32
+    blocks: tuple[int, ...] = (1, 1, 2, 1)  # residual blocks on each of them
+
+
+@dataclass(frozen=True)
+class VisionConfig:
+    """The vision tower (UMT-HD-large) and the token merging that follows it."""
+
+    image_size: int = 448
+    patch: int = 16
+    width: int = 1024
+    blocks: int = 23
+    heads: int = 16
+    mlp_ratio: int = 4
+    merged_tokens: int = 64  # visual tokens that a clip keeps
+    merging_heads: int = 16
+    stem: ConvTrunkConfig | None = None  # patches come from a convolutional trunk; None: one linear layer, as published
+
+
+@dataclass(frozen=True)
+class LanguageConfig:
+    """Qwen2."""
+
+    width: int = 3584
+    layers: int = 28
+    heads: int = 28
+    key_value_heads: int = 4
+    mlp: int = 18944
+    vocabulary: int = 151647  # 151,646 rows of the base model and [SEG]
+    norm_eps: float = 1e-6
+    rope_theta: float = 1e6
+
+
+@dataclass(frozen=True)
+class SegmentationConfig:
+    """SAM 2.1 and both spatio-temporal fusions, which share its width."""
+
+    image_size: int = 1024
+    width: int = 256
+    memory_width: int = 64
+    trunk: HieraConfig | ConvTrunkConfig = field(default_factory=HieraConfig)
+    fpn_top_down: tuple[int, ...] = (2, 3)  # levels of the neck that also take what the level above saw
+    memory_layers: int = 4
+    memory_heads: int = 1
+    memory_mlp: int = 2048
+    fuser_layers: int = 2
+    fuser_scale: float = 1e-6  # first value of the memory encoder's layer scale; training from nothing needs 0.1
+    decoder_mlp: int = 2048
+    iou_hidden: int = 256
+    fusion_strides: tuple[int, ...] = (2, 2, 2)  # convolutions between SAM2's stride-16 map and the 8x8 grid of the fusions
+    fusion_heads: int = 8  # of the first fusion
+    prompter_heads: int = 8
+    prompter_layers: int = 2
+    content_match: bool = False  # an unrotated content term in the SegPrompter's attention; not part of the published model
+    initial_fusion: bool = False
+
+    @property
+    def map_size(self) -> int:
+        """Side of the stride-16 map."""
+        return self.image_size // 16
+
+    @property
+    def grid(self) -> int:
+        """Side of the grid on which the fusions see a frame."""
+        side = self.map_size
+        for stride in self.fusion_strides:
+            side = (side + stride - 1) // stride
+        return side
+
+
+@dataclass(frozen=True)
+class VirstConfig:
+    """Everything that decides which tensors a model has."""
+
+    name: str
+    vision: VisionConfig
+    language: LanguageConfig
+    segmentation: SegmentationConfig
+    lower_case: bool = True
+
+    def to_json(self) -> str:
+        return json.dumps({"schema_version": 1, **dataclasses.asdict(self)}, indent=1) + "\n"
+
+    @staticmethod
+    def from_json(text: str, *, source: Path | str = "config.json") -> "VirstConfig":
+        """Read what `to_json` wrote. Raises WeightsError when it is something else."""
+        try:
+            raw = json.loads(text)
+            if raw.pop("schema_version") != 1:
+                raise ValueError("its schema_version is not 1")
+            vision, segmentation = raw.pop("vision"), raw.pop("segmentation")
+            stem = vision.pop("stem")
+            trunk = segmentation.pop("trunk")
+            trunk_class = HieraConfig if "embed_dim" in trunk else ConvTrunkConfig
+            return VirstConfig(
+                vision=VisionConfig(**vision, stem=ConvTrunkConfig(**_tuples(stem)) if stem else None),
+                language=LanguageConfig(**raw.pop("language")),
+                segmentation=SegmentationConfig(**_tuples(segmentation), trunk=trunk_class(**_tuples(trunk))),
+                **raw,
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise WeightsError(f"{source} is no virst model configuration ({error}); see `virst weights list`") from None
+
+
+def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+
+
+VIRST_7B = VirstConfig("virst-7b", VisionConfig(), LanguageConfig(), SegmentationConfig())
+
+VIRST_NANO = VirstConfig(
+    "virst-nano",
+    VisionConfig(
+        image_size=128, width=128, blocks=4, heads=4, merging_heads=4, stem=ConvTrunkConfig()
+    ),
+    LanguageConfig(width=128, layers=4, heads=4, key_value_heads=2, mlp=384, vocabulary=256),
+    SegmentationConfig(
+        image_size=128,
+        width=128,
+        memory_width=32,
+        trunk=ConvTrunkConfig(),
+        memory_layers=2,
+        memory_mlp=256,
+        fuser_scale=0.1,
+        decoder_mlp=256,
+        iou_hidden=128,
+        fusion_strides=(1,),
+        content_match=True,
+    ),
+)  # fmt: skip
+
+PRESETS: dict[Literal["virst-7b", "virst-nano"], VirstConfig] = {"virst-7b": VIRST_7B, "virst-nano": VIRST_NANO}

@@ -1,0 +1,72 @@
+"""Token merging: the 3,136 tokens of a clip become 64 (tome16_mlp_hd64; spec section 6; Bolya et al., Token Merging, ICLR 2023).
+
+In every round the tokens at even places look for the most similar token at odd places, and the most similar pairs become one, weighted by
+how many tokens each already stands for. At most half of the tokens go in a round.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from virst_cli.model.config import VisionConfig
+
+
+def schedule(tokens: int, target: int) -> list[int]:
+    """How many tokens go in each round.
+
+    >>> schedule(3136, 64)
+    [1568, 784, 392, 196, 98, 34]
+    """
+    rounds = []
+    while tokens > target:
+        rounds.append(min(tokens - target, tokens // 2))
+        tokens -= rounds[-1]
+    return rounds
+
+
+def merge_round(tokens: Tensor, sizes: Tensor, remove: int, heads: int) -> tuple[Tensor, Tensor]:
+    """One round: tokens (B,P,C) and how many original tokens each stands for (B,P,1) -> the same with P-remove.
+
+    Kept even tokens come first, best matched first, then all odd tokens in place. Equal scores: the earlier token wins.
+    """
+    metric = tokens.unflatten(2, (heads, -1)).mean(2)  # B,P,C/heads
+    metric = metric / metric.norm(dim=-1, keepdim=True)
+    scores = metric[:, ::2] @ metric[:, 1::2].transpose(1, 2)  # B,even,odd
+    best, partner = scores.max(dim=-1)
+    order = best.argsort(dim=-1, descending=True, stable=True)
+    merged, kept = order[:, :remove], order[:, remove:]
+
+    weighted = torch.cat([tokens * sizes, sizes], dim=-1)  # B,P,C+1   sizes merge as their tokens do
+    even, odd = weighted[:, ::2], weighted[:, 1::2]
+    target = partner.gather(1, merged)[..., None].expand(-1, -1, weighted.shape[-1])
+    odd = odd.scatter_add(1, target, _rows(even, merged))
+    out = torch.cat([_rows(even, kept), odd], dim=1)
+    return out[..., :-1] / out[..., -1:], out[..., -1:]
+
+
+def _rows(x: Tensor, index: Tensor) -> Tensor:
+    return x.gather(1, index[..., None].expand(-1, -1, x.shape[-1]))
+
+
+class Projector(nn.Module):
+    """Tokens of clips (B, P, vision width) merged to (B, 64, vision width), then taken to the language model's width by an MLP."""
+
+    def __init__(self, config: VisionConfig, language_width: int) -> None:
+        super().__init__()
+        self.config = config
+        self.mlp = nn.Sequential(
+            nn.Linear(config.width, language_width), nn.GELU(), nn.Linear(language_width, language_width)
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.mlp(self.merge(tokens))
+
+    def merge(self, tokens: Tensor) -> Tensor:
+        """(B,P,C) -> (B,64,C), in float32: sums of up to 49 tokens lose too much in bfloat16."""
+        with torch.autocast(tokens.device.type, enabled=False):
+            tokens = tokens.float()
+            sizes = tokens.new_ones(*tokens.shape[:2], 1)
+            for remove in schedule(tokens.shape[1], self.config.merged_tokens):
+                tokens, sizes = merge_round(tokens, sizes, remove, self.config.merging_heads)
+        return tokens
+
+

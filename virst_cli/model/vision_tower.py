@@ -1,0 +1,129 @@
+"""The vision tower: clips of four frames in, one token a patch out (UMT-HD-large; spec section 5).
+
+A plain vision transformer whose attention is over all patches of a clip at once. Its position table is not learned: a fixed sinusoid over
+4 maps of 14x14 positions, each resized to the patch grid.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from virst_cli.model.config import CLIP_FRAMES, VisionConfig
+from virst_cli.model.conv_trunk import ConvTrunk
+
+TABLE_SIDE = 14  # the tower was pre-trained on 224 pixels: 14x14 patches of 16
+
+
+def position_table(frames: int, side: int, width: int) -> Tensor:
+    """Sinusoid positions of a clip, (frames * side * side, width), float32, frame-major.
+
+    Channel j at position p has the angle p / 10000^(2*floor(j/2)/width): sine for even j, cosine for odd j.
+    """
+    place = torch.arange(frames * TABLE_SIDE**2, dtype=torch.float64)
+    channel = torch.arange(width, dtype=torch.float64)
+    angle = place[:, None] / 10000 ** (2 * torch.floor(channel / 2) / width)
+    table = torch.where(channel % 2 == 0, angle.sin(), angle.cos()).float()
+    maps = table.view(frames, TABLE_SIDE, TABLE_SIDE, width).permute(0, 3, 1, 2)
+    maps = F.interpolate(maps, size=(side, side), mode="bicubic", align_corners=False)
+    return maps.permute(0, 2, 3, 1).reshape(frames * side * side, width)
+
+
+class LinearPatches(nn.Module):
+    """Patches through one linear layer, as published."""
+
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        size = (1, config.patch, config.patch)
+        self.proj = nn.Conv3d(3, config.width, kernel_size=size, stride=size)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        patches = self.proj(clips.transpose(1, 2))  # B,C,F,h,w
+        return patches.flatten(2).transpose(1, 2)  # B,F*h*w,C
+
+
+class TrunkPatches(nn.Module):
+    """Patches from the stride-16 map of a convolutional trunk: learns from nothing, which the linear layer does not."""
+
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        assert config.stem is not None and config.patch == 16
+        self.trunk = ConvTrunk(config.stem)
+        self.proj = nn.Linear(config.stem.channels[2], config.width)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        return self.project(self.trunk.down_to(clips.flatten(0, 1), stride=16), frames=clips.shape[1])
+
+    def project(self, maps: Tensor, frames: int) -> Tensor:
+        """Stride-16 maps (B*F,C,h,w) to patches (B,F*h*w,width)."""
+        tokens = self.proj(maps.flatten(2).transpose(1, 2))  # B*F,h*w,C
+        return tokens.reshape(-1, frames * tokens.shape[1], tokens.shape[2])
+
+
+class Attention(nn.Module):
+    """Joint attention over all tokens of a clip; keys have no bias."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.q_bias = nn.Parameter(torch.zeros(width))
+        self.v_bias = nn.Parameter(torch.zeros(width))
+        self.proj = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        bias = torch.cat([self.q_bias, torch.zeros_like(self.v_bias), self.v_bias])
+        qkv = F.linear(x, self.qkv.weight, bias)  # B,P,3C
+        q, k, v = qkv.unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # B,heads,P,d
+        return self.proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+
+
+class Mlp(nn.Module):
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(width, hidden)
+        self.fc2 = nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(F.gelu(self.fc1(x)))
+
+
+class Block(nn.Module):
+    """Pre-norm transformer block."""
+
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(config.width, eps=1e-6)
+        self.attn = Attention(config.width, config.heads)
+        self.norm2 = nn.LayerNorm(config.width, eps=1e-6)
+        self.mlp = Mlp(config.width, config.width * config.mlp_ratio)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attn(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
+class VisionTower(nn.Module):
+    """Clips (B, F, 3, H, W), normalised, to tokens (B, F*h*w, width), ordered frame, row, column. F is 4, or 1 for a single image."""
+
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.patch_embed = TrunkPatches(config) if config.stem else LinearPatches(config)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.blocks))
+        self.vision_layernorm = nn.LayerNorm(config.width, eps=1e-12)
+        self._tables: dict[int, Tensor] = {}
+
+    def forward(self, clips: Tensor) -> Tensor:
+        return self.attend(self.patch_embed(clips), frames=clips.shape[1])
+
+    def attend(self, patches: Tensor, frames: int) -> Tensor:
+        x = patches + self.positions(frames).to(patches)
+        for block in self.blocks:
+            x = block(x)
+        return self.vision_layernorm(x)
+
+    def positions(self, frames: int = CLIP_FRAMES) -> Tensor:
+        """The fixed table for clips of that many frames, (frames*h*w, width)."""
+        if frames not in self._tables:
+            self._tables[frames] = position_table(frames, self.config.image_size // self.config.patch, self.config.width)
+        return self._tables[frames]

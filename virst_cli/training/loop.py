@@ -1,0 +1,208 @@
+"""The training loop: one process a core with averaged gradients, a state on disk that resumes to the same losses.
+
+Every step's batch and random choices come from the seed, the process and the step's number, so what is saved is only weights and optimiser.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from virst_cli.model.config import VirstConfig
+from virst_cli.model.prompt import PromptBuilder
+from virst_cli.model.virst import Virst
+from virst_cli.training.data import draw
+from virst_cli.training.lessons import Teacher
+from virst_cli.training.stages import Stage
+
+STATE = "training.pt"
+LOG = "log.jsonl"
+AVERAGE = 0.995  # of the weights, over the steps in which the rate falls
+SAVE_EVERY = 60.0  # seconds
+LOG_EVERY = 10  # steps
+
+
+@dataclass
+class Progress:
+    """Where training is: the stage, the step in it, the mean losses since the last report, seconds a step."""
+
+    stage: str
+    step: int
+    steps: int
+    losses: dict[str, float]
+    seconds: float
+
+
+class Trainer:
+    """Trains a model through a recipe. `folder` holds the state; a trainer made on the same folder goes on where it stopped."""
+
+    def __init__(
+        self, config: VirstConfig, prompts: PromptBuilder, recipe: Sequence[Stage], folder: Path, *, seed: int = 0
+    ) -> None:
+        torch.manual_seed(seed)
+        self.config, self.prompts, self.recipe, self.folder, self.seed = config, prompts, recipe, folder, seed
+        self.rank = dist.get_rank() if dist.is_initialized() else 0
+        self.world = dist.get_world_size() if dist.is_initialized() else 1
+        self.teacher = Teacher(Virst(config))
+        nn.init.normal_(self.model.language_model.embed_tokens.weight, std=0.1)
+        self.teacher.learn_words(prompts.tokenizer.get_vocab())
+        self.teacher.watch_memory()
+        self.optimizer = torch.optim.AdamW(self.teacher.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=0.02)
+        self.average: dict[str, torch.Tensor] = {}
+        self.stage, self.step, self.seconds = 0, 0, 0.0
+        if (folder / STATE).exists():
+            self._restore()
+
+    @property
+    def model(self) -> Virst:
+        return self.teacher.model
+
+    def run(self, report: Callable[[Progress], None] = lambda progress: None, *, until: float | None = None) -> bool:
+        """Train to the end of the recipe, or until that time (`time.monotonic`). True when the recipe is done."""
+        saved = time.monotonic()
+        while self.stage < len(self.recipe):
+            stage = self.recipe[self.stage]
+            paces = stage.freeze(self.teacher)
+            self._pace(stage, paces)
+            sums: dict[str, float] = {}
+            began, since = time.monotonic(), 0
+            while self.step < stage.steps:
+                for name, value in self._one_step(stage, paces).items():
+                    sums[name] = sums.get(name, 0.0) + value
+                self.step += 1
+                since += 1
+                if since == LOG_EVERY or self.step == stage.steps:
+                    seconds = (time.monotonic() - began) / since
+                    self.seconds += seconds * since
+                    progress = Progress(
+                        stage.name, self.step, stage.steps, {k: v / since for k, v in sums.items()}, seconds
+                    )
+                    self._log(progress)
+                    report(progress)
+                    sums, since, began = {}, 0, time.monotonic()
+                stop = self._agree(until is not None and time.monotonic() > until)
+                if self._agree(time.monotonic() - saved > SAVE_EVERY) or stop:
+                    self._save()
+                    saved = time.monotonic()
+                if stop:
+                    return False
+            self._finish_stage()
+        return True
+
+    def _one_step(self, stage: Stage, paces: dict[str, list[nn.Parameter]]) -> dict[str, float]:
+        clips, frames, sentences, looks = stage.batches[self.step % len(stage.batches)]
+        key = (self.seed, self.stage, self.step, self.rank)
+        batch = draw(
+            key, self.prompts, clips=clips, frames=frames, sentences=sentences,
+            size=self.config.segmentation.image_size, types=stage.types_at(self.step),
+        )  # fmt: skip
+        generator = torch.Generator().manual_seed(hash(key) % 2**31)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = getattr(self.teacher, f"{stage.name}_lesson")(batch, looks, generator)
+        weights = stage.weights_at(self.step)
+        loss = sum((weights.get(name, 0.0) * value for name, value in found.items()), torch.zeros(()))
+        loss.backward()
+        trained = [parameter for group in paces.values() for parameter in group]
+        self._share(trained)
+        nn.utils.clip_grad_norm_(trained, 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = stage.rate_at(self.step) * group["pace"]
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.step >= stage.steps * (1 - stage.cosine):
+            self._average(trained)
+        return {name: value.item() for name, value in {"loss": loss, **found}.items()}
+
+    def _pace(self, stage: Stage, paces: dict[str, list[nn.Parameter]]) -> None:
+        """Sort the optimiser's parameters by pace, keeping what it knows of each."""
+        everything = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        slow = {id(parameter) for parameter in paces["slow"]}
+        template = {name: value for name, value in self.optimizer.param_groups[0].items() if name not in ("params", "pace")}
+        self.optimizer.param_groups[:] = [
+            {**template, "params": [p for p in everything if id(p) not in slow], "pace": 1.0},
+            {**template, "params": [p for p in everything if id(p) in slow], "pace": 0.3},
+        ]
+
+    def _share(self, trained: Sequence[nn.Parameter]) -> None:
+        """Average the gradients of all processes; a parameter that a batch did not touch counts as zero."""
+        if self.world == 1:
+            return
+        for parameter in trained:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        flat = torch.cat([parameter.grad.flatten() for parameter in trained])  # type: ignore[union-attr]
+        dist.all_reduce(flat)
+        flat /= self.world
+        for parameter, part in zip(trained, flat.split([p.numel() for p in trained]), strict=True):
+            parameter.grad = part.view_as(parameter)
+
+    def _agree(self, wish: bool) -> bool:
+        """Whether the first process wishes it: clocks differ, and all must stop or save at the same step."""
+        if self.world == 1:
+            return wish
+        flag = torch.tensor(int(wish))
+        dist.broadcast(flag, 0)
+        return bool(flag)
+
+    def _average(self, trained: Sequence[nn.Parameter]) -> None:
+        wanted = {id(parameter) for parameter in trained}
+        for name, parameter in self.teacher.named_parameters():
+            if id(parameter) in wanted:
+                if name not in self.average:
+                    self.average[name] = parameter.detach().clone()
+                self.average[name].lerp_(parameter.detach(), 1 - AVERAGE)
+
+    def _finish_stage(self) -> None:
+        """What was averaged becomes the weights."""
+        if self.average:
+            self.teacher.load_state_dict(self.average, strict=False)  # by design only what this stage trained
+        self.average = {}
+        self.stage, self.step = self.stage + 1, 0
+        self._save()
+
+    def _save(self) -> None:
+        if self.rank == 0:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            state = {
+                "stage": self.stage,
+                "step": self.step,
+                "seconds": self.seconds,
+                "teacher": self.teacher.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "order": self._order(),
+                "average": self.average,
+            }
+            partial = self.folder / f"{STATE}.partial"
+            torch.save(state, partial)
+            partial.replace(self.folder / STATE)
+
+    def _order(self) -> list[str]:
+        """Names of the optimiser's parameters in its own order, by which its state is keyed."""
+        names = {id(parameter): name for name, parameter in self.teacher.named_parameters()}
+        return [names[id(parameter)] for group in self.optimizer.param_groups for parameter in group["params"]]
+
+    def _restore(self) -> None:
+        state = torch.load(self.folder / STATE, weights_only=True)
+        self.teacher.load_state_dict(state["teacher"])
+        parameters = dict(self.teacher.named_parameters())
+        groups, start = [], 0
+        for group in state["optimizer"]["param_groups"]:
+            names = state["order"][start : start + len(group["params"])]
+            start += len(names)
+            groups.append({**self.optimizer.defaults, "params": [parameters[name] for name in names]})
+        self.optimizer = torch.optim.AdamW(groups)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.average = state["average"]
+        self.stage, self.step, self.seconds = state["stage"], state["step"], state["seconds"]
+
+    def _log(self, progress: Progress) -> None:
+        if self.rank == 0:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (self.folder / LOG).open("a") as log:
+                row = {"stage": progress.stage, "step": progress.step, "seconds": round(self.seconds, 1)}
+                log.write(json.dumps({**row, **{k: round(v, 4) for k, v in progress.losses.items()}}) + "\n")

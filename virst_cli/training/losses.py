@@ -1,0 +1,74 @@
+"""The losses of the published training (spec `training`, section 1), and those that training from nothing needs on top.
+
+A model with a pre-trained language model and a pre-trained SAM2 learns from masks alone. From nothing, masks say too little too late; the losses
+below the line tell every part directly what it should know.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def bce(logits: Tensor, truth: Tensor) -> Tensor:
+    """Mean binary cross entropy of every row: logits and truth (R,H,W) -> (R,)."""
+    return F.binary_cross_entropy_with_logits(logits, truth, reduction="none").flatten(1).mean(1)
+
+
+def dice(logits: Tensor, truth: Tensor) -> Tensor:
+    """One minus the Dice coefficient, sums scaled by 1/1000 as published, (R,H,W) -> (R,)."""
+    p, g = logits.sigmoid().flatten(1), truth.flatten(1)
+    overlap = (p * g).sum(1) / 1000
+    return 1 - (2 * overlap + 1e-6) / (p.sum(1) / 1000 + g.sum(1) / 1000 + 1e-6)
+
+
+def true_iou(logits: Tensor, truth: Tensor) -> Tensor:
+    """Intersection over union of the thresholded masks, without gradient, (R,H,W) -> (R,)."""
+    p, g = logits.detach() > 0, truth > 0.5
+    return (p & g).flatten(1).sum(1) / ((p | g).flatten(1).sum(1) + 1e-6)
+
+
+def mask_loss(masks: Tensor, truth: Tensor) -> Tensor:
+    """4 BCE + Dice of every candidate mask (R,M,h,w) at the size of the truth (R,H,W), over rows that show something."""
+    seen = truth.flatten(1).any(1)
+    if not seen.any():
+        return masks.sum() * 0
+    candidates = masks.shape[1]
+    logits = F.interpolate(masks[seen].float(), size=truth.shape[-2:], mode="bilinear", align_corners=False)
+    logits, truth = logits.flatten(0, 1), truth[seen].repeat_interleave(candidates, 0)
+    return (4 * bce(logits, truth) + dice(logits, truth)).mean()
+
+
+def iou_loss(masks: Tensor, ious: Tensor, truth: Tensor) -> Tensor:
+    """How far the predicted IoU (R,M) of every candidate mask (R,M,h,w) is from the true one."""
+    small = F.interpolate(truth[:, None], size=masks.shape[-2:], mode="area")[:, 0]
+    candidates = masks.shape[1]
+    actual = true_iou(masks.flatten(0, 1), small.repeat_interleave(candidates, 0))
+    return (ious.float() - actual.view_as(ious)).abs().mean()
+
+
+def presence_loss(score: Tensor, truth: Tensor) -> Tensor:
+    """Object score (R,1) against whether the truth (R,H,W) shows anything."""
+    return F.binary_cross_entropy_with_logits(score[:, 0].float(), truth.flatten(1).any(1).float())
+
+
+# --- help for training from nothing ---------------------------------------------------------------------------------------------
+
+
+def mass_on_target(logits: Tensor, weights: Tensor, rows: Tensor | None = None) -> Tensor:
+    """Minus log of the softmax mass that falls on the target: logits (...,K), weights (...,K) in 0..1; rows without target are left out."""
+    inside = torch.logsumexp(logits.float() + (weights + 1e-6).log(), dim=-1)
+    loss = torch.logsumexp(logits.float(), dim=-1) - inside
+    has = weights.amax(-1) > 0
+    if rows is not None:
+        has = has & rows
+    return (loss * has).sum() / has.sum().clamp(min=1)
+
+
+def soft_cross_entropy(logits: Tensor, share: Tensor) -> Tensor:
+    """Cross entropy against a distribution, both (...,K)."""
+    return -(share * logits.float().log_softmax(-1)).sum(-1).mean()
+
+
+def class_loss(logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Cross entropy (...,C) against labels (...), negative labels left out, weighted by class."""
+    return F.cross_entropy(logits.flatten(0, -2).float(), labels.flatten(), weight=weights, ignore_index=-1)

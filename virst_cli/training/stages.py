@@ -1,0 +1,114 @@
+"""The recipe: four stages, what each trains, and how strongly each loss counts.
+
+Rates are constant after a short warm-up, with a cosine only at the end of the last two stages: the model is still learning when a stage ends.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from virst_cli.training.lessons import Teacher
+from virst_cli.world import TYPES
+
+MASKS = {"mask": 2.0, "iou": 0.5, "object": 1.0}
+KNOWLEDGE = {"heat": 1.0, "point": 0.4, "target": 0.3, "vocabulary": 0.3, "dense": 0.3, "tower": 0.3}
+WARM_UP = 50  # steps
+
+SAM_SEES = ("fusion.seg_model.image_encoder",)
+SAM_DECODES = ("fusion.seg_model.sam_mask_decoder", "fusion.seg_model.sam_prompt_encoder", "fusion.seg_model.no_mem_embed")
+SAM_REMEMBERS = (
+    "fusion.seg_model.memory_attention",
+    "fusion.seg_model.memory_encoder",
+    "fusion.seg_model.maskmem_tpos_enc",
+    "fusion.seg_model.no_obj",
+    "fusion.seg_model.obj_ptr",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage. `batches`: shapes (clips, frames, sentences, looks) that are taken in turn, each about as much work."""
+
+    name: str
+    steps: int
+    rate: float
+    trains: tuple[str, ...]  # prefixes of parameter names
+    losses: dict[str, float]
+    batches: tuple[tuple[int, int, int, int], ...]
+    fades: tuple[tuple[str, float], ...] = ()  # losses whose weight falls in a straight line to this share of it
+    slow: tuple[str, ...] = ()  # prefixes of parameters that train at 0.3 of the rate
+    cosine: float = 0.0  # share of the steps, at the end, over which the rate falls to nothing
+    types: tuple[tuple[float, tuple[str, ...]], ...] = ((1.0, TYPES),)  # until this share of the steps, these sentences
+
+    def rate_at(self, step: int) -> float:
+        warm = min(1.0, (step + 1) / WARM_UP)
+        left = (self.steps - step) / max(1.0, self.cosine * self.steps)
+        return self.rate * warm * (1.0 if left >= 1 else 0.5 - 0.5 * math.cos(math.pi * left))
+
+    def weights_at(self, step: int) -> dict[str, float]:
+        done = step / self.steps
+        fades = dict(self.fades)
+        return {name: weight * (1 + done * (fades.get(name, 1.0) - 1)) for name, weight in self.losses.items()}
+
+    def types_at(self, step: int) -> Sequence[str]:
+        return next(types for until, types in self.types if step < until * self.steps or until == 1.0)
+
+    def freeze(self, teacher: Teacher) -> dict[str, list[nn.Parameter]]:
+        """Leave only what this stage trains with a gradient; helper heads always learn. Returns the parameters by pace."""
+        pace: dict[str, list[nn.Parameter]] = {"full": [], "slow": []}
+        for name, parameter in teacher.named_parameters():
+            place = name.removeprefix("model.")
+            trained = name.startswith("helpers.") or place.startswith(self.trains)
+            parameter.requires_grad_(trained)
+            if trained:
+                pace["slow" if self.slow and place.startswith(self.slow) else "full"].append(parameter)
+        return pace
+
+
+EASY = ("attribute", "plural", "nothing")
+
+SEE = Stage(
+    "see",
+    steps=450,
+    rate=1e-3,
+    trains=(*SAM_SEES, *SAM_DECODES, "vision.vision_tower", "fusion.seg_prompter"),
+    losses={**MASKS, "attention": 0.5, "tower": 1.0, "dense": 1.0},
+    batches=((6, 8, 4, 2),),
+)
+UNDERSTAND = Stage(
+    "understand",
+    steps=900,
+    rate=1e-3,
+    trains=(*SAM_SEES, "vision", "language_model"),
+    losses=KNOWLEDGE,
+    batches=((5, 8, 6, 0),),
+    types=((0.2, EASY), (0.4, tuple(name for name in TYPES if name != "order")), (1.0, TYPES)),
+)
+JOIN = Stage(
+    "join",
+    steps=2200,
+    rate=8e-4,
+    trains=(*SAM_SEES, *SAM_DECODES, "vision", "language_model", "fusion.seg_prompter"),
+    losses={**MASKS, "attention": 1.0, **KNOWLEDGE, "heat": 0.7, "target": 0.1, "vocabulary": 0.15, "tower": 0.2},
+    fades=(("attention", 0.3), ("heat", 0.4)),
+    batches=((4, 8, 6, 1), (4, 8, 6, 1), (2, 16, 6, 1), (4, 8, 6, 1), (1, 32, 8, 2)),
+    cosine=0.25,
+)
+PROPAGATE = Stage(
+    "propagate",
+    steps=400,
+    rate=1e-3,
+    trains=(*SAM_REMEMBERS, *SAM_DECODES),
+    slow=SAM_DECODES,
+    losses={"mask": 2.0, "iou": 0.3, "object": 0.5, "occupancy": 0.5},
+    batches=((4, 4, 3, 0), (4, 8, 3, 0), (3, 12, 3, 0)),
+    cosine=0.4,
+)
+RECIPE = (SEE, UNDERSTAND, JOIN, PROPAGATE)
+
+
+def scaled(recipe: Sequence[Stage], effort: float) -> tuple[Stage, ...]:
+    """The same recipe in fewer or more steps."""
+    return tuple(replace(stage, steps=max(1, round(stage.steps * effort))) for stage in recipe)
