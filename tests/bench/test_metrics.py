@@ -1,0 +1,99 @@
+"""J and F are the published evaluators', on stored pairs and against the rules written out slowly."""
+
+import json
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from virst_cli.bench.metrics import boundary, radius, region
+
+GOLDENS = Path(os.environ.get("VIRST_GOLDENS", Path(__file__).parents[1] / "goldens")) / "metrics"
+PAIRS = json.loads((GOLDENS / "pairs.json").read_text())
+
+
+def mask_of(name: str) -> NDArray[np.bool_]:
+    with Image.open(GOLDENS / "pairs" / name) as picture:
+        return np.asarray(picture) > 0
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: f"{pair['id']}-{pair['kind']}")
+def test_j_and_f_are_the_published_ones(pair: dict[str, float]) -> None:
+    truth, prediction = mask_of(f"{pair['id']}_gt.png"), mask_of(f"{pair['id']}_pred.png")
+    assert radius(*truth.shape) == pair["boundary_radius"]
+    assert region(prediction, truth) == pytest.approx(pair["J"], abs=1e-9)
+    assert boundary(prediction, truth) == pytest.approx(pair["F"], abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_f_in_its_window_is_f_by_the_rules_over_the_whole_frame(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    height, width = (int(side) for side in rng.integers(1, 260, 2))
+    prediction, truth = blob(rng, height, width), blob(rng, height, width)
+    assert boundary(prediction, truth) == pytest.approx(slow_boundary(prediction, truth), abs=1e-12)
+
+
+def test_two_empty_masks_agree_fully() -> None:
+    empty = np.zeros((4, 5), bool)
+    assert (region(empty, empty), boundary(empty, empty)) == (1.0, 1.0)
+
+
+def test_a_mask_where_nothing_is_gets_nothing() -> None:
+    empty = np.zeros((40, 50), bool)
+    found = empty.copy()
+    found[10:20, 10:20] = True
+    assert (region(found, empty), boundary(found, empty)) == (0.0, 0.0)
+    assert (region(empty, found), boundary(empty, found)) == (0.0, 0.0)
+
+
+def test_a_mask_that_fills_the_frame_has_no_outline() -> None:
+    full = np.ones((40, 50), bool)
+    assert boundary(full, ~full) == 1.0
+    assert boundary(full, full) == 1.0
+
+
+def blob(rng: np.random.Generator, height: int, width: int) -> NDArray[np.bool_]:
+    """A disk somewhere, often cut off by the frame, with some loose pixels."""
+    y, x = np.mgrid[:height, :width]
+    disk = np.hypot(y - rng.uniform(0, height), x - rng.uniform(0, width)) < rng.uniform(0, height)
+    loose: NDArray[np.bool_] = disk ^ (rng.random((height, width)) < rng.choice([0, 0, 0.001, 0.2]))
+    return loose
+
+
+def slow_boundary(prediction: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
+    """F as spec/datasets.md section 5 puts it, step by step."""
+    height, width = truth.shape
+    p, t = slow_outline(prediction), slow_outline(truth)
+    reach = math.ceil(0.008 * math.sqrt(height**2 + width**2))
+    if not p.any() or not t.any():
+        return float(p.any() == t.any())
+    precision = (p & slow_dilated(t, reach)).sum() / p.sum()
+    recall = (t & slow_dilated(p, reach)).sum() / t.sum()
+    return float(2 * precision * recall / (precision + recall)) if precision + recall else 0.0
+
+
+def slow_outline(m: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    east, south, southeast = np.zeros_like(m), np.zeros_like(m), np.zeros_like(m)
+    east[:, :-1] = m[:, 1:]
+    south[:-1] = m[1:]
+    southeast[:-1, :-1] = m[1:, 1:]
+    found = (m ^ east) | (m ^ south) | (m ^ southeast)
+    found[-1] = m[-1] ^ east[-1]
+    found[:, -1] = m[:, -1] ^ south[:, -1]
+    found[-1, -1] = False
+    return found
+
+
+def slow_dilated(m: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    height, width = m.shape
+    wide = np.pad(m, reach)
+    grown = np.zeros_like(m)
+    for y in range(-reach, reach + 1):
+        for x in range(-reach, reach + 1):
+            if x * x + y * y <= reach * reach:
+                grown |= wide[reach + y : reach + y + height, reach + x : reach + x + width]
+    return grown
