@@ -29,7 +29,8 @@ class RecordWriter:
     def __init__(self, folder: Path, manifest: Mapping[str, Any], lock: Lock, *, go_on: bool) -> None:
         self.folder = folder
         self._lock = lock
-        self._run = {"schema_version": SCHEMA_VERSION, "key": manifests.key(manifest), **manifest}
+        self.key = manifests.key(manifest)
+        self._run = {"schema_version": SCHEMA_VERSION, "key": self.key, **manifest}
         height, width = manifest["video"]["size"]
         self._header = Header((height, width), tuple(manifest["sentences"]))
         self._path = partial(folder / MASKS)
@@ -97,6 +98,11 @@ class RecordWriter:
             self._file.write(line)
             self._file.flush()  # to the system, so that a kill costs this frame at most
         self._count(len(line), [bool(mask.any()) for mask in masks])
+
+    def sync(self) -> None:
+        """Brings the frames so far to the disk itself, so that they outlast a power cut."""
+        with writing(self._path):
+            os.fsync(self._file.fileno())
 
     def finish(self, result: Mapping[str, Any]) -> list[Path]:
         """Gives the record its names, and adds `result` (timings, files ...) to run.json. Returns the two files.
