@@ -1,7 +1,7 @@
 """The sizes of a VIRST model, as frozen dataclasses; `config.json` of a model folder is one of them as JSON.
 
-Two presets: `virst-7b` has the published sizes (spec sections 5 to 11), `virst-nano` is the small model that ships with the tool. Fields that
-differ in kind, not only in size, between the two say so.
+Two presets: `virst-7b` has the published sizes (spec sections 5 to 11), `virst-nano` is the small model that ships with
+the tool. Fields that differ in kind, not only in size, between the two say so.
 """
 
 import dataclasses

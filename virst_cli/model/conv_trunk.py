@@ -1,7 +1,8 @@
 """A convolutional trunk with the interface of SAM2's Hiera: an image in, maps at strides 4, 8, 16 and 32 out.
 
-Not part of the published model. Trained from nothing on little data, a transformer trunk and a linear patch layer stay blind to shape;
-plain residual convolutions do not. They see no absolute position, so one is learned and added at stride 16.
+Not part of the published model. Trained from nothing on little data, a transformer trunk and a linear patch layer stay
+blind to shape; plain residual convolutions do not. They see no absolute position, so one is learned and added at stride
+16.
 """
 
 import torch

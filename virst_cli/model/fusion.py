@@ -1,7 +1,7 @@
 """Both spatio-temporal fusions (STF): where the sentence's [SEG] tokens meet SAM2's features (spec sections 8 and 9).
 
-The first fusion shows the [SEG] tokens the video before the language model reads them. The second, the SegPrompter, turns what the language
-model made of them into a prompt of ten tokens for every frame.
+The first fusion shows the [SEG] tokens the video before the language model reads them. The second, the SegPrompter,
+turns what the language model made of them into a prompt of ten tokens for every frame.
 """
 
 import math
@@ -47,7 +47,9 @@ class InitialSegFusion(nn.Module):
 
 
 class Rotary(nn.Module):
-    """Rotary positions in time, row and column: each axis turns a third of a head's channels, rounded down to pairs; the rest stays."""
+    """Rotary positions in time, row and column: each axis turns a third of a head's channels, in pairs; the rest stays."""
+
+    frequencies: Tensor
 
     def __init__(self, head: int) -> None:
         super().__init__()
@@ -130,7 +132,7 @@ class ContentMatch(nn.Module):
 
 
 class SegPrompter(nn.Module):
-    """Second fusion: ten [SEG] states (B,10,D) and T frames (B,T,C,h,w) in, a prompt of ten tokens for every frame (B,10,T,C) out."""
+    """Second fusion: ten [SEG] states (B,10,D) and T frames (B,T,C,h,w) to a prompt of ten tokens for every frame (B,10,T,C)."""
 
     def __init__(self, config: SegmentationConfig, language_width: int) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
 """The language model: Qwen2 reads the whole video and the sentences once; nothing is generated (spec sections 1 and 7).
 
-All sentences about a video share its visual tokens, so they are read as one packed sequence: the prefix (system prompt and visual tokens), then
-every sentence in turn. A mask lets each sentence see the prefix and itself only, and its positions go on from the end of the prefix, so the
-result for a sentence is the one it would get alone.
+All sentences about a video share its visual tokens, so they are read as one packed sequence: the prefix (system prompt
+and visual tokens), then every sentence in turn. A mask lets each sentence see the prefix and itself only, and its
+positions go on from the end of the prefix, so the result for a sentence is the one it would get alone.
 """
 
 from collections.abc import Iterable, Sequence
@@ -47,8 +47,8 @@ def packed_layout(prefix: int, sentences: Sequence[int]) -> tuple[Tensor, Tensor
 class LanguageModel(nn.Module):
     """Embeddings (B,L,C), positions (B,L) and mask (B,L,L) in, hidden states after the final norm (B,L,C) out.
 
-    `layers` is any iterable of decoder layers: a ModuleList that stays in memory, or a stream that holds one at a time. `embed_tokens` is
-    likewise anything that turns ids into embeddings.
+    `layers` is any iterable of decoder layers: a ModuleList that stays in memory, or a stream that holds one at a time.
+    `embed_tokens` is likewise anything that turns ids into embeddings.
     """
 
     def __init__(

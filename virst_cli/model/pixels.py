@@ -1,7 +1,7 @@
 """From a frame to what the networks see: square, normalised, three filters (spec section 4).
 
-The published code resizes frames in three ways, and the difference is visible in the masks: bicubic for the vision tower, bilinear for the frames
-that the fusions look at, bicubic for the frames that are tracked.
+The published code resizes frames in three ways, and the difference is visible in the masks: bicubic for the vision
+tower, bilinear for the frames that the fusions look at, bicubic for the frames that are tracked.
 """
 
 import numpy as np

@@ -1,7 +1,8 @@
 """From a sentence to token ids: the published templates, word for word (spec section 2).
 
-The answer is part of the prompt: the language model is shown that it said "It is (0) [SEG], ... (9) [SEG]." and only its hidden states at the ten
-[SEG] tokens are used. The word "image" for a video is the published model's habit and has to stay.
+The answer is part of the prompt: the language model is shown that it said "It is (0) [SEG], ... (9) [SEG]." and only
+its hidden states at the ten [SEG] tokens are used. The word "image" for a video is the published model's habit and has
+to stay.
 """
 
 import re
@@ -88,16 +89,14 @@ class PromptBuilder:
         text = self.normalise(sentence)
         questions = LONG_QUESTIONS if text.endswith("?") else SHORT_QUESTIONS
         seg = ", ".join(f"({number}) {SEG_TOKEN}" for number in range(SEG_TOKENS))
-        after = AFTER.format(
-            question=questions[question - 1].format(sent=text), answer=ANSWERS[answer - 1].format(seg=seg)
-        )
+        after = AFTER.format(question=questions[question - 1].format(sent=text), answer=ANSWERS[answer - 1].format(seg=seg))
         return Prompt((*self._ids(BEFORE), VISUAL, *self._ids(after)), self.seg_token)
 
     def normalise(self, sentence: str) -> str:
         """Lower case with single spaces, as the published evaluation does; refuses what would change the token layout."""
         text = " ".join(sentence.lower().split())
         if not text:
-            raise SentenceError("the sentence is empty; say what to find, e.g. \"the dog that jumps last\"")
+            raise SentenceError('the sentence is empty; say what to find, e.g. "the dog that jumps last"')
         if len(text) > LONGEST:
             raise SentenceError(f"the sentence has {len(text)} characters; at most {LONGEST} can be asked")
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):

@@ -1,23 +1,25 @@
 """SAM 2.1 as VIRST uses it: the `sam2` package's modules with the differences of spec section 11.
 
-A prompt is ten vectors instead of clicks, all three masks are always offered and the best one by predicted IoU is taken, and the memory of an
-anchor is made from its soft mask. All sentences about a video are tracked as one batch over one encoded frame.
+A prompt is ten vectors instead of clicks, all three masks are always offered and the best one by predicted IoU is
+taken, and the memory of an anchor is made from its soft mask. All sentences about a video are tracked as one batch over
+one encoded frame.
 """
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from sam2.modeling.backbones.hieradet import Hiera
 from sam2.modeling.backbones.image_encoder import FpnNeck, ImageEncoder
 from sam2.modeling.memory_attention import MemoryAttention, MemoryAttentionLayer
 from sam2.modeling.memory_encoder import CXBlock, Fuser, MaskDownSampler, MemoryEncoder
 from sam2.modeling.position_encoding import PositionEmbeddingSine
-from sam2.modeling.sam2_base import SAM2Base
-from sam2.modeling.sam2_utils import MLP
 from sam2.modeling.sam.mask_decoder import MaskDecoder
 from sam2.modeling.sam.prompt_encoder import PromptEncoder
 from sam2.modeling.sam.transformer import RoPEAttention, TwoWayTransformer
+from sam2.modeling.sam2_base import SAM2Base
+from sam2.modeling.sam2_utils import MLP
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -30,10 +32,10 @@ POINTER_FRAMES = 15  # frames before it whose object pointers it attends to
 
 
 class FrameFeatures(NamedTuple):
-    """SAM2's image features of B frames: maps at strides 4 (width/8 channels), 8 (width/4) and 16 (width), as the mask decoder wants them."""
+    """SAM2's image features of B frames, as the mask decoder wants them: maps at strides 4, 8 and 16."""
 
-    fine: Tensor
-    middle: Tensor
+    fine: Tensor  # B,C/8,4h,4w
+    middle: Tensor  # B,C/4,2h,2w
     coarse: Tensor  # B,C,h,w   the `vision_features` that both fusions see
 
     def frame(self, index: int) -> "FrameFeatures":
@@ -67,7 +69,7 @@ class SegModel(SAM2Base):
     """SAM 2.1 with prompts as vectors. Parameters carry the names of the `sam2` package."""
 
     def __init__(self, config: SegmentationConfig) -> None:
-        self.config = config  # type: ignore[assignment]  # before SAM2Base.__init__, which calls _build_sam_heads
+        self.config = config  # before SAM2Base.__init__, which calls _build_sam_heads
         super().__init__(
             image_encoder=_image_encoder(config),
             memory_attention=_memory_attention(config),
@@ -150,6 +152,9 @@ class SegModel(SAM2Base):
             **arguments,
         )
         _, _, ious, logits, high, pointer, score = answer
+        if arguments["is_init_cond_frame"]:  # as published, from the chosen mask; `high` can differ from it in the last bit
+            size = (self.image_size, self.image_size)
+            high = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
         self._encode_memory_in_output(flat, sizes, None, True, high, score, out)
         memory = out["maskmem_features"]
         return Tracked(logits, score, pointer, memory.to(torch.bfloat16).to(memory.dtype), ious)
@@ -177,9 +182,7 @@ class SegModel(SAM2Base):
         )
         self.sam_mask_decoder = MaskDecoder(
             num_multimask_outputs=3,
-            transformer=TwoWayTransformer(
-                depth=2, embedding_dim=self.hidden_dim, mlp_dim=config.decoder_mlp, num_heads=8
-            ),
+            transformer=TwoWayTransformer(depth=2, embedding_dim=self.hidden_dim, mlp_dim=config.decoder_mlp, num_heads=8),
             transformer_dim=self.hidden_dim,
             iou_head_depth=3,
             iou_head_hidden_dim=config.iou_hidden,
@@ -257,9 +260,7 @@ def _memory_attention(config: SegmentationConfig) -> MemoryAttention:
 
 
 def _memory_encoder(config: SegmentationConfig) -> MemoryEncoder:
-    block = CXBlock(
-        dim=config.width, kernel_size=7, padding=3, layer_scale_init_value=config.fuser_scale, use_dwconv=True
-    )
+    block = CXBlock(dim=config.width, kernel_size=7, padding=3, layer_scale_init_value=config.fuser_scale, use_dwconv=True)
     return MemoryEncoder(
         out_dim=config.memory_width,
         in_dim=config.width,

@@ -1,7 +1,7 @@
 """Token merging: the 3,136 tokens of a clip become 64 (tome16_mlp_hd64; spec section 6; Bolya et al., Token Merging, ICLR 2023).
 
-In every round the tokens at even places look for the most similar token at odd places, and the most similar pairs become one, weighted by
-how many tokens each already stands for. At most half of the tokens go in a round.
+In every round the tokens at even places look for the most similar token at odd places, and the most similar pairs
+become one, weighted by how many tokens each already stands for. At most half of the tokens go in a round.
 """
 
 import torch
@@ -48,14 +48,12 @@ def _rows(x: Tensor, index: Tensor) -> Tensor:
 
 
 class Projector(nn.Module):
-    """Tokens of clips (B, P, vision width) merged to (B, 64, vision width), then taken to the language model's width by an MLP."""
+    """Tokens of clips (B, P, vision width) merged to (B, 64, vision width), then taken to the language model's width."""
 
     def __init__(self, config: VisionConfig, language_width: int) -> None:
         super().__init__()
         self.config = config
-        self.mlp = nn.Sequential(
-            nn.Linear(config.width, language_width), nn.GELU(), nn.Linear(language_width, language_width)
-        )
+        self.mlp = nn.Sequential(nn.Linear(config.width, language_width), nn.GELU(), nn.Linear(language_width, language_width))
 
     def forward(self, tokens: Tensor) -> Tensor:
         return self.mlp(self.merge(tokens))
@@ -68,5 +66,3 @@ class Projector(nn.Module):
             for remove in schedule(tokens.shape[1], self.config.merged_tokens):
                 tokens, sizes = merge_round(tokens, sizes, remove, self.config.merging_heads)
         return tokens
-
-

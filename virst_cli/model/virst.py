@@ -6,7 +6,8 @@
     anchor    prompt -> mask of one frame                                   `seg_model.anchor`
     propagate memory -> mask of any other frame                             `seg_model.propagate`
 
-`Virst` holds all parts at once, for training and for small models. What runs a big model part by part is `segmenter.py`; it uses the same modules.
+`Virst` holds all parts at once, for training and for small models. What runs a big model part by part is
+`segmenter.py`; it uses the same modules.
 """
 
 from collections.abc import Sequence
@@ -51,7 +52,7 @@ class Fusion(nn.Module):
         return self.initial_seg_fusion_module(seg_embeddings[None], coarse[None])[0]
 
     def prompts(self, seg_states: Tensor, coarse: Tensor) -> Tensor:
-        """fuse: states (n,10,D) and coarse maps of T frames (T,C,h,w) to prompts (n,10,T,C). The frames are looked at once for all sentences."""
+        """fuse: states (n,10,D) and coarse maps of T frames (T,C,h,w), seen once for all sentences, to prompts (n,10,T,C)."""
         grids = self.seg_prompter.look(coarse[None]).expand(seg_states.shape[0], -1, -1, -1)
         return self.seg_prompter.prompts(seg_states, grids)
 

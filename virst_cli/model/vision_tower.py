@@ -1,7 +1,7 @@
 """The vision tower: clips of four frames in, one token a patch out (UMT-HD-large; spec section 5).
 
-A plain vision transformer whose attention is over all patches of a clip at once. Its position table is not learned: a fixed sinusoid over
-4 maps of 14x14 positions, each resized to the patch grid.
+A plain vision transformer whose attention is over all patches of a clip at once. Its position table is not learned: a
+fixed sinusoid over 4 maps of 14x14 positions, each resized to the patch grid.
 """
 
 import torch
@@ -103,12 +103,12 @@ class Block(nn.Module):
 
 
 class VisionTower(nn.Module):
-    """Clips (B, F, 3, H, W), normalised, to tokens (B, F*h*w, width), ordered frame, row, column. F is 4, or 1 for a single image."""
+    """Normalised clips (B,F,3,H,W) to tokens (B,F*h*w,width), ordered frame, row, column. F is 4, or 1 for a single image."""
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
         self.config = config
-        self.patch_embed = TrunkPatches(config) if config.stem else LinearPatches(config)
+        self.patch_embed: TrunkPatches | LinearPatches = TrunkPatches(config) if config.stem else LinearPatches(config)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.blocks))
         self.vision_layernorm = nn.LayerNorm(config.width, eps=1e-12)
         self._tables: dict[int, Tensor] = {}

@@ -1,4 +1,4 @@
-"""Small heads that exist only while training: they ask every part what it knows, so that it learns to know it. Not in the released weights."""
+"""Small heads that exist only while training: they ask every part what it knows, so that it learns to know it."""
 
 import torch
 from torch import Tensor, nn

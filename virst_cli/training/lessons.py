@@ -1,7 +1,8 @@
 """What the model is taught: the losses of one batch, for each of the four stages (see, understand, join, propagate).
 
-The stages follow the paper's idea (align, then masks, then propagation); `heads` and the second half of `losses` are what training from nothing
-adds. The model is always in eval mode: there is no dropout, and SAM2 then tracks in training exactly as it does in use.
+The stages follow the paper's idea (align, then masks, then propagation); `heads` and the second half of `losses` are
+what training from nothing adds. The model is always in eval mode: there is no dropout, and SAM2 then tracks in training
+exactly as it does in use.
 """
 
 from collections.abc import Mapping
@@ -13,8 +14,9 @@ from torch import Tensor, nn
 
 from virst_cli.model.config import CLIP_FRAMES, SEG_TOKENS
 from virst_cli.model.pixels import normalise
-from virst_cli.model.seg_model import FrameFeatures
+from virst_cli.model.seg_model import FrameFeatures, Tracked
 from virst_cli.model.virst import Packed, Virst, pack
+from virst_cli.model.vision_tower import TrunkPatches
 from virst_cli.tracking.anchors import choose
 from virst_cli.training import losses
 from virst_cli.training.data import Batch
@@ -44,21 +46,24 @@ class Teacher(nn.Module):
         self.model = model.eval()
         self.helpers = Helpers(model.config)
         # SAM2 and the tower see the same pixels, so while training they share one trunk and it runs once a frame.
-        self._tower = model.vision.vision_tower
-        self._tower.patch_embed.trunk = model.fusion.seg_model.image_encoder.trunk
+        patches = model.vision.vision_tower.patch_embed
+        assert isinstance(patches, TrunkPatches)  # a model without a trunk of its own is not trained from nothing
+        patches.trunk = model.fusion.seg_model.image_encoder.trunk
         self._maps: list[Tensor] = []
-        self._tower.patch_embed.trunk.register_forward_hook(lambda _, __, maps: self._maps.__setitem__(slice(None), maps))
+        patches.trunk.register_forward_hook(lambda _, __, maps: self._maps.__setitem__(slice(None), maps))
         self._raw: list[tuple[Tensor, ...]] = []
         model.fusion.seg_model.sam_mask_decoder.register_forward_hook(lambda _, __, out: self._raw.append(out))
 
-    # --- forward pieces -------------------------------------------------------------------------------------------------------
+    # --- forward pieces --------------------------------------------------------------------------------------
 
     def see(self, batch: Batch) -> Seen:
         clips, frames = batch.images.shape[:2]
         images = normalise(batch.images.flatten(0, 1)).contiguous(memory_format=torch.channels_last)
         features = self.model.fusion.seg_model.encode(images)
-        patches = self._tower.patch_embed.project(self._maps[2], frames=CLIP_FRAMES)
-        tower = self._tower.attend(patches, frames=CLIP_FRAMES)  # B*T/4,4*cells,Cv
+        vision_tower = self.model.vision.vision_tower
+        assert isinstance(vision_tower.patch_embed, TrunkPatches)
+        patches = vision_tower.patch_embed.project(self._maps[2], frames=CLIP_FRAMES)
+        tower = vision_tower.attend(patches, frames=CLIP_FRAMES)  # B*T/4,4*cells,Cv
         return Seen(features, tower.reshape(clips, frames, -1, tower.shape[-1]))
 
     def understand(self, batch: Batch, seen: Seen) -> Tensor:
@@ -89,7 +94,7 @@ class Teacher(nn.Module):
         self._raw.clear()
         return masks, ious, score
 
-    # --- losses by subject -----------------------------------------------------------------------------------------------------
+    # --- losses by subject -----------------------------------------------------------------------------------
 
     def tower_knows(self, batch: Batch, seen: Seen) -> Losses:
         """Kind, colour, motion state and displacement of what each patch shows."""
@@ -106,7 +111,9 @@ class Teacher(nn.Module):
         state = label(batch.state[:, :, None].expand(*thing.shape, -1).gather(-1, thing[..., None])[..., 0])
         move = torch.zeros_like(batch.centre)
         move[:, 1:] = 16 * (batch.centre[:, 1:] - batch.centre[:, :-1])  # in cells-and-a-bit a frame
-        move = move[:, :, None].expand(*thing.shape, -1, -1).gather(3, thing[..., None, None].expand(*thing.shape, 1, 2))[..., 0, :]
+        move = (
+            move[:, :, None].expand(*thing.shape, -1, -1).gather(3, thing[..., None, None].expand(*thing.shape, 1, 2))[..., 0, :]
+        )
         heads, tower = self.helpers, seen.tower
         error = F.smooth_l1_loss(heads.tower_motion(tower).float(), move.clamp(-2, 2), reduction="none").sum(-1)
         return {
@@ -128,9 +135,12 @@ class Teacher(nn.Module):
         if len(rows) == 0:
             return seen.tower.sum() * 0
         said = self.model.vision.mm_projector.mlp(seen.tower.flatten(0, 2)[rows])
-        words = self.model.language_model.embed_tokens.weight
+        words = self.model.language_model.get_parameter("embed_tokens.weight")
         loss = losses.class_loss(said @ words[self.kind_words].T, kind.flatten()[rows])
         return loss + losses.class_loss(said @ words[self.colour_words].T, colour.flatten()[rows])
+
+    kind_words: Tensor
+    colour_words: Tensor
 
     def learn_words(self, vocabulary: Mapping[str, int]) -> None:
         self.kind_words = torch.tensor([vocabulary[word] for word in KINDS])
@@ -180,7 +190,7 @@ class Teacher(nn.Module):
             "attention": sum((_attention_loss(logits, share) for logits in attention), torch.zeros(())) / len(attention),
         }
 
-    # --- stages ----------------------------------------------------------------------------------------------------------------
+    # --- stages ----------------------------------------------------------------------------------------------
 
     def see_lesson(self, batch: Batch, looks: int, generator: torch.Generator) -> Losses:
         seen = self.see(batch)
@@ -223,7 +233,8 @@ class Teacher(nn.Module):
 
         self._raw.clear()
         anchors = {t: seg.anchor(at(t), prompts[:, :, t].contiguous()) for t in choose(frames)}
-        recent, total = {}, {"mask": [], "object": [], "iou": [], "occupancy": []}
+        recent: dict[int, Tracked] = {}
+        total: dict[str, list[Tensor]] = {"mask": [], "object": [], "iou": [], "occupancy": []}
         for t in range(frames):
             if t in anchors:
                 continue
@@ -284,7 +295,7 @@ def _cells(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def _attention_loss(logits: Tensor, share: Tensor) -> Tensor:
-    """Half of the heads should look at the target's cells in the query's own frame: logits (R,heads,10*T,T*cells), share (R,T,cells)."""
+    """Half of the heads (R,heads,10*T,T*cells) should look at the target's cells, share (R,T,cells), in the query's own frame."""
     rows, frames, cells = share.shape
     heads = logits.shape[1] // 2
     own = (share / share.amax(-1, keepdim=True).clamp(min=0.25)) * (share > 0.05)

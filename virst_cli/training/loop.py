@@ -1,6 +1,7 @@
 """The training loop: one process a core with averaged gradients, a state on disk that resumes to the same losses.
 
-Every step's batch and random choices come from the seed, the process and the step's number, so what is saved is only weights and optimiser.
+Every step's batch and random choices come from the seed, the process and the step's number, so what is saved is only
+weights and optimiser.
 """
 
 import json
@@ -49,7 +50,7 @@ class Trainer:
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.world = dist.get_world_size() if dist.is_initialized() else 1
         self.teacher = Teacher(Virst(config))
-        nn.init.normal_(self.model.language_model.embed_tokens.weight, std=0.1)
+        nn.init.normal_(self.model.language_model.get_parameter("embed_tokens.weight"), std=0.1)
         self.teacher.learn_words(prompts.tokenizer.get_vocab())
         self.teacher.watch_memory()
         self.optimizer = torch.optim.AdamW(self.teacher.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=0.02)
@@ -79,9 +80,7 @@ class Trainer:
                 if since == LOG_EVERY or self.step == stage.steps:
                     seconds = (time.monotonic() - began) / since
                     self.seconds += seconds * since
-                    progress = Progress(
-                        stage.name, self.step, stage.steps, {k: v / since for k, v in sums.items()}, seconds
-                    )
+                    progress = Progress(stage.name, self.step, stage.steps, {k: v / since for k, v in sums.items()}, seconds)
                     self._log(progress)
                     report(progress)
                     sums, since, began = {}, 0, time.monotonic()

@@ -1,7 +1,7 @@
 """The losses of the published training (spec `training`, section 1), and those that training from nothing needs on top.
 
-A model with a pre-trained language model and a pre-trained SAM2 learns from masks alone. From nothing, masks say too little too late; the losses
-below the line tell every part directly what it should know.
+A model with a pre-trained language model and a pre-trained SAM2 learns from masks alone. From nothing, masks say too
+little too late; the losses below the line tell every part directly what it should know.
 """
 
 import torch
@@ -55,7 +55,7 @@ def presence_loss(score: Tensor, truth: Tensor) -> Tensor:
 
 
 def mass_on_target(logits: Tensor, weights: Tensor, rows: Tensor | None = None) -> Tensor:
-    """Minus log of the softmax mass that falls on the target: logits (...,K), weights (...,K) in 0..1; rows without target are left out."""
+    """Minus log of the softmax mass on the target: logits (...,K), weights (...,K) in 0..1; rows without target do not count."""
     inside = torch.logsumexp(logits.float() + (weights + 1e-6).log(), dim=-1)
     loss = torch.logsumexp(logits.float(), dim=-1) - inside
     has = weights.amax(-1) > 0

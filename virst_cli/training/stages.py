@@ -1,6 +1,7 @@
 """The recipe: four stages, what each trains, and how strongly each loss counts.
 
-Rates are constant after a short warm-up, with a cosine only at the end of the last two stages: the model is still learning when a stage ends.
+Rates are constant after a short warm-up, with a cosine only at the end of the last two stages: the model is still
+learning when a stage ends.
 """
 
 import math

@@ -1,0 +1,32 @@
+"""What all tests share: a model folder with random weights (its answers mean nothing), and a home of their own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """virst-nano's shape with random weights, as a model folder: for tests of everything but the answers."""
+    import torch
+
+    from virst_cli.checkpoints.folder import new_model_folder
+    from virst_cli.model.config import VIRST_NANO
+    from virst_cli.model.virst import Virst
+    from virst_cli.training.vocabulary import word_tokenizer
+    from virst_cli.world import vocabulary
+
+    torch.manual_seed(1)
+    folder = tmp_path_factory.mktemp("models") / "random"
+    with new_model_folder(folder) as writer:
+        writer.shard("model", {name: value.clone() for name, value in Virst(VIRST_NANO).state_dict().items()})
+        writer.finish(VIRST_NANO, word_tokenizer(vocabulary()), {"weights": "random"})
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Tests neither see nor change the models of this machine's user."""
+    monkeypatch.setenv("VIRST_HOME", str(tmp_path / "home"))
+    yield

@@ -1,0 +1,57 @@
+"""Batches: what is supervised is what the clips show."""
+
+import numpy as np
+import torch
+
+from virst_cli.model.prompt import PromptBuilder
+from virst_cli.training.data import collate, draw
+from virst_cli.training.vocabulary import word_tokenizer
+from virst_cli.world import TYPES, make_clip, vocabulary
+
+PROMPTS = PromptBuilder(word_tokenizer(vocabulary()))
+
+
+def test_the_same_seed_gives_the_same_batch_and_another_seed_another():
+    def batch(*seed: int):
+        return draw(seed, PROMPTS, clips=2, frames=8, sentences=3, size=64)
+
+    assert torch.equal(batch(1, 2).images, batch(1, 2).images)
+    assert batch(1, 2).prompts == batch(1, 2).prompts
+    assert not torch.equal(batch(1, 2).images, batch(1, 3).images)
+
+
+def test_the_truth_of_a_row_is_the_mask_of_its_sentence():
+    clips = [make_clip(seed, frames=8, sentences=4) for seed in range(3)]
+    batch = collate(clips, PROMPTS, 4)
+    for b, clip in enumerate(clips):
+        for s, sentence in enumerate(clip.sentences[:4]):
+            truth = batch.masks(torch.tensor([b]), torch.tensor([5]), batch.targets[b, s][None])
+            np.testing.assert_array_equal(truth[0].bool().numpy(), clip.masks(sentence)[5])
+
+
+def test_cells_say_how_much_of_them_a_sentence_covers():
+    clip = make_clip(3, frames=8, sentences=2)
+    batch = collate([clip], PROMPTS, 2)
+    share = batch.share(batch.targets)[0, 0]  # T,cells
+    mask = clip.masks(clip.sentences[0])
+    np.testing.assert_allclose(share.numpy().sum(1) * 16 * 16, mask.sum((1, 2)), rtol=1e-5)
+
+
+def test_every_sentence_of_the_world_is_within_the_vocabulary():
+    unknown = PROMPTS.tokenizer.token_to_id("[UNK]")
+    for seed in range(60):
+        for sentence in make_clip(seed, sentences=6).sentences:
+            prompt = PROMPTS.build(sentence.text)
+            assert unknown not in prompt.ids, sentence.text
+            assert len(prompt.seg_positions) == 10
+
+
+def test_a_word_that_the_world_does_not_know_is_named():
+    assert PROMPTS.unknown_words("The zebra that jumps over the dog") == ["zebra"]
+    assert PROMPTS.unknown_words("Which dog jumps last?") == []
+
+
+def test_types_are_as_asked_for():
+    batch = draw((0,), PROMPTS, clips=4, frames=8, sentences=2, size=64, types=("nothing",))
+    assert not batch.targets.any()
+    assert set(TYPES) >= {"order", "nothing"}

@@ -1,0 +1,82 @@
+"""The loop: every stage runs, an interrupted run resumes to the same losses, and what comes out is a model that loads."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from virst_cli.checkpoints.weights import ModelFolder
+from virst_cli.model.config import VIRST_NANO
+from virst_cli.model.prompt import PromptBuilder
+from virst_cli.model.virst import Virst
+from virst_cli.segmenter import Segmenter
+from virst_cli.training.export import export
+from virst_cli.training.loop import LOG, Trainer
+from virst_cli.training.stages import JOIN, RECIPE, SEE
+from virst_cli.training.vocabulary import word_tokenizer
+from virst_cli.world import make_clip, vocabulary
+
+pytestmark = pytest.mark.slow
+SHORT = tuple(replace(stage, steps=2, batches=((1, 8, 2, 1),)) for stage in RECIPE)
+
+
+def trainer(folder: Path, recipe=SHORT) -> Trainer:
+    torch.set_num_threads(1)
+    return Trainer(VIRST_NANO, PromptBuilder(word_tokenizer(vocabulary())), recipe, folder, seed=3)
+
+
+def logged(folder: Path) -> list[dict]:
+    rows = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+
+
+def test_an_interrupted_run_resumes_to_the_same_losses_and_weights(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("virst_cli.training.loop.LOG_EVERY", 1)
+    whole = trainer(tmp_path / "whole")
+    assert whole.run()
+    for _ in range(2 * len(SHORT)):  # stopped after every single step
+        broken = trainer(tmp_path / "broken")
+        if broken.run(until=0.0):
+            break
+    assert logged(tmp_path / "whole") == logged(tmp_path / "broken")
+    for name, value in trainer(tmp_path / "broken").teacher.state_dict().items():
+        torch.testing.assert_close(value, whole.teacher.state_dict()[name], rtol=0, atol=0)
+
+
+def test_a_stage_changes_only_what_it_trains(tmp_path):
+    made = trainer(tmp_path, recipe=(SHORT[3],))  # propagate
+    before = {name: value.clone() for name, value in made.teacher.state_dict().items()}
+    made.run()
+    changed = {name for name, value in made.teacher.state_dict().items() if not torch.equal(value, before[name])}
+    assert any("memory_attention" in name for name in changed)
+    assert not any("language_model" in name or "vision" in name or "image_encoder" in name for name in changed)
+
+
+def test_twenty_steps_make_the_losses_fall(tmp_path):
+    made = trainer(tmp_path, recipe=(replace(SEE, steps=20, batches=((2, 8, 2, 2),)),))
+    made.run()
+    first, last = logged(tmp_path)
+    assert last["tower"] < first["tower"]
+    assert last["mask"] < first["mask"]
+
+
+def test_the_export_is_a_model_folder_that_answers_as_the_trainer_does(tmp_path):
+    made = trainer(tmp_path / "state", recipe=(replace(JOIN, steps=1, batches=((1, 8, 2, 1),)),))
+    made.run()
+    folder = ModelFolder.open(export(made, tmp_path / "model"))
+    folder.verify()
+    assert folder.config == VIRST_NANO
+    loaded = folder.build(lambda: Virst(VIRST_NANO), "", device="cpu", dtype=torch.float32)
+    for name, value in made.model.state_dict().items():
+        torch.testing.assert_close(loaded.state_dict()[name], value, rtol=1e-3, atol=1e-4)
+    frames = list(make_clip(1).frames)
+    assert len(list(Segmenter(folder, device=torch.device("cpu")).segment_frames(frames, ["the dog"]))) == len(frames)
+
+
+def test_rates_warm_up_hold_and_fall_and_weights_fade():
+    rates = [JOIN.rate_at(step) for step in range(JOIN.steps)]
+    assert rates[0] < rates[60] == JOIN.rate == rates[JOIN.steps // 2]
+    assert rates[-1] < 0.01 * JOIN.rate
+    assert JOIN.weights_at(JOIN.steps)["attention"] == pytest.approx(0.3 * JOIN.losses["attention"])

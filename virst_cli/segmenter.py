@@ -1,0 +1,325 @@
+"""Video and sentences in, a stream of masks out: the five steps of the model over frames as they come.
+
+The video is read three times: once by the language model's eyes, once a chunk ahead for the fusion frames, once to
+track. Decoding is cheap and memory is not, so no more than a chunk's 32 fusion frames are ever held, as features; every
+other frame is encoded, tracked and let go.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from virst_cli.checkpoints.weights import ModelFolder
+from virst_cli.errors import UsageError, VideoError
+from virst_cli.model.config import CLIP_FRAMES
+from virst_cli.model.pixels import to_square
+from virst_cli.model.prompt import Prompt
+from virst_cli.model.seg_model import FrameFeatures, Tracked
+from virst_cli.model.virst import Fusion, Vision, pack
+from virst_cli.parts import Parts
+from virst_cli.plan import CHUNK, Chunk, Plan, chunks
+from virst_cli.tracking.propagate import Tracker
+from virst_cli.video.probe import probe
+from virst_cli.video.read import Frame, TruncatedVideo, read
+
+Report = Callable[[str, int, int], None]  # stage ("look", "reason", "track"), done, total
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Masks:
+    """The answer for one frame."""
+
+    index: int  # of the frame, from 0 within the range asked for
+    time: float  # seconds since the start of the source
+    rgb: np.ndarray  # (H,W,3) uint8, the frame at display size
+    masks: np.ndarray  # (n,H,W) bool, one mask a sentence, all False where nothing is seen
+    scores: np.ndarray  # (n,) float32 object scores; above 0: seen
+
+
+class Frames:
+    """Frames that can be read again and again: those of a file or folder, in a range of seconds."""
+
+    def __init__(self, path: Path, start: float = 0.0, end: float | None = None) -> None:
+        self.path, self.start, self.end = path, start, end
+        self.broken: str | None = None  # why the file broke off, once that was seen
+
+    def expected(self) -> int | None:
+        """How many frames the file claims, where that is known before reading."""
+        return probe(self.path).frames if self.start == 0 and self.end is None else None
+
+    def __iter__(self) -> Iterator[Frame]:
+        try:
+            yield from read(self.path, start=self.start, end=self.end)
+        except TruncatedVideo as error:
+            self.broken = str(error)
+
+
+class _Listed:
+    """Frames of a sequence, numbered; a sequence that reads its frames when asked stays as flat as a file."""
+
+    def __init__(self, frames: Sequence[np.ndarray]) -> None:
+        self.frames = frames
+
+    def __iter__(self) -> Iterator[Frame]:
+        return (Frame(index, float(index), rgb) for index, rgb in enumerate(self.frames))
+
+
+class Segmenter:
+    """A model that segments videos. Make one with `virst_cli.load()`."""
+
+    def __init__(
+        self,
+        folder: ModelFolder,
+        *,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+        chunk: int = CHUNK,
+        faithful: bool = False,
+        keep: bool | None = None,
+    ) -> None:
+        self.parts = Parts(folder, device=device, dtype=dtype, keep=keep)
+        self.prompt_builder = folder.prompt_builder
+        self.chunk = chunk
+        self.faithful = faithful
+
+    @property
+    def name(self) -> str:
+        return self.parts.config.name
+
+    def segment(
+        self, video: str | Path, sentences: Sequence[str], *, start: float = 0.0, end: float | None = None, **options: Any
+    ) -> Iterator[Masks]:
+        """Masks of every frame of a video file or folder of frames, for every sentence; frames come as they are done.
+
+        `start`, `end`: seconds. Options are those of `stream`. Raises SentenceError and VideoError before the first frame.
+        """
+        self._prompts(sentences, None)  # refused before the file is touched
+        frames = Frames(Path(video), start, end)
+        return self.stream(frames, sentences, expected=frames.expected(), **options)
+
+    def segment_frames(self, frames: Sequence[np.ndarray], sentences: Sequence[str], **options: Any) -> Iterator[np.ndarray]:
+        """Masks (n,H,W) bool of any sequence of frames (H,W,3) uint8; it is gone through up to three times, frame by frame."""
+        return (answer.masks for answer in self.stream(_Listed(frames), sentences, expected=len(frames), **options))
+
+    def stream(
+        self,
+        frames: Iterable[Frame],
+        sentences: Sequence[str],
+        *,
+        expected: int | None = None,
+        plan: Plan | None = None,
+        report: Report = lambda stage, done, total: None,
+        state: State | None = None,
+        keep_state: Callable[[int, State], None] | None = None,
+    ) -> Iterator[Masks]:
+        """The stream behind `segment`, over any frames that can be iterated more than once.
+
+        expected: frames, if known; a wrong number costs a second look.  plan: frames and templates chosen by the caller.
+        keep_state: called at the end of every chunk with the number of frames done and what is needed to go on from there.
+        state: what `keep_state` got; masks then start at that frame, and are those of an uninterrupted run.
+        """
+        return self._stream(frames, self._prompts(sentences, plan), plan, expected, report, state, keep_state)
+
+    def _prompts(self, sentences: Sequence[str], plan: Plan | None) -> list[Prompt]:
+        if not sentences:
+            raise UsageError('no sentence given; say what to find, e.g. "the dog that jumps last"')
+        templates = {"question": plan.question, "answer": plan.answer} if plan else {}
+        return [self.prompt_builder.build(sentence, **templates) for sentence in sentences]
+
+    def _stream(
+        self,
+        frames: Iterable[Frame],
+        prompts: Sequence[Prompt],
+        plan: Plan | None,
+        expected: int | None,
+        report: Report,
+        state: State | None,
+        keep_state: Callable[[int, State], None] | None,
+    ) -> Iterator[Masks]:
+        if state is None:
+            visual, length, plan = self._look(frames, plan, expected, report)
+            first, memory = 0, {}
+        else:
+            visual, length, first = torch.empty(0), int(state["length"]), int(state["next"])
+            plan = plan or Plan.of(length)
+            memory = {name.removeprefix("memory."): value for name, value in state.items() if name.startswith("memory.")}
+        parts = chunks(length, plan, self.chunk)
+        with self.parts.fusion() as fusion:
+            run = _Run(self, fusion, frames, single_chunk=len(parts) == 1)
+            if state is None:
+                seg_states = self._reason(visual, prompts, run.whole_video(plan), report)
+            else:
+                seg_states = state["seg_states"].to(self.parts.device)
+            tracker = Tracker(fusion.seg_model, length)
+            tracker.memory.restore({name: value.to(self.parts.device) for name, value in memory.items()})
+            reader = iter(frames)
+            for chunk in parts:
+                if chunk.start < first:
+                    continue
+                run.begin(chunk, seg_states, tracker)
+                for frame in reader:
+                    if frame.index < chunk.start:
+                        continue
+                    yield run.track(frame, tracker)
+                    report("track", frame.index + 1, length)
+                    if frame.index == chunk.stop - 1:
+                        break
+                if keep_state is not None and chunk.stop < length:
+                    keep_state(chunk.stop, _state(seg_states, tracker, length, chunk.stop))
+
+    # --- look ------------------------------------------------------------------------------------------------
+
+    def _look(
+        self, frames: Iterable[Frame], chosen: Plan | None, expected: int | None, report: Report
+    ) -> tuple[Tensor, int, Plan]:
+        """Visual tokens (V,D) of the plan's frames, and the true number of frames, which the file may have claimed wrongly."""
+        length = expected or sum(1 for _ in frames)
+        while length:
+            plan = chosen or Plan.of(length)
+            visual, counted = self._visual_tokens(frames, plan, report)
+            if visual is not None and (chosen or counted == length):
+                return visual, counted, plan
+            if chosen:
+                raise UsageError(f"frame {max(chosen.looks)} was chosen, but the video has {counted} frames")
+            length = counted
+        raise VideoError("no frame lies in the range asked for; check --start and --end")
+
+    def _visual_tokens(self, frames: Iterable[Frame], plan: Plan, report: Report) -> tuple[Tensor | None, int]:
+        size, wanted, clip, tokens, length = self.parts.config.vision.image_size, list(plan.looks), [], [], 0
+        with self.parts.vision() as vision:
+            for frame in frames:
+                length = frame.index + 1
+                repeats = wanted.count(frame.index)
+                if repeats:
+                    clip += [to_square(frame.rgb, size)] * repeats
+                    while len(clip) >= CLIP_FRAMES:
+                        tokens.append(self._clip_tokens(vision, clip[:CLIP_FRAMES]))
+                        clip = clip[CLIP_FRAMES:]
+                        report("look", len(tokens) * CLIP_FRAMES, len(wanted))
+        complete = tokens and len(tokens) * CLIP_FRAMES == len(wanted)
+        return torch.cat(tokens) if complete else None, length
+
+    @torch.inference_mode()
+    def _clip_tokens(self, vision: Vision, clip: list[Tensor]) -> Tensor:
+        with self.autocast():
+            tokens: Tensor = vision(torch.stack(clip).to(self.parts.device))
+            return tokens
+
+    # --- reason ----------------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def _reason(
+        self, visual: Tensor, prompts: Sequence[Prompt], seg_embeddings: Callable[[Any], Tensor | None], report: Report
+    ) -> Tensor:
+        """[SEG] states (n,10,D) of all sentences, in one pass through the layers."""
+        report("reason", 0, 1)
+        with self.parts.language() as language, self.autocast():
+            seg = seg_embeddings(language.embed_tokens)
+            states = pack(visual, prompts, language.embed_tokens, seg).seg_states(language)
+        report("reason", 1, 1)
+        return states
+
+    def autocast(self) -> Any:
+        if self.parts.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.parts.device.type, self.parts.dtype)
+
+
+class _Run:
+    """Fusion and tracking of one video: which features are held, and for how long."""
+
+    def __init__(self, segmenter: Segmenter, fusion: Fusion, frames: Iterable[Frame], *, single_chunk: bool) -> None:
+        self.segmenter, self.fusion, self.frames = segmenter, fusion, frames
+        self.single_chunk = single_chunk
+        self.size = segmenter.parts.config.segmentation.image_size
+        self._ahead = iter(frames)  # the second reader, a chunk ahead
+        self._held: dict[int, FrameFeatures] = {}  # as tracking wants them; let go when tracking has passed
+        self._coarse: dict[int, Tensor] = {}  # as the fusions want them
+
+    def whole_video(self, plan: Plan) -> Callable[[Any], Tensor | None]:
+        """What the first fusion makes of the [SEG] embeddings, where the model has it; it looks at the whole video."""
+
+        def fuse(embed: Any) -> Tensor | None:
+            if not self.segmenter.parts.config.segmentation.initial_fusion:
+                return None
+            anchors = {frame for _, frame in Chunk(0, 0, tuple(plan.fusion_frames)).anchors} if self.single_chunk else set()
+            reader = self._ahead if self.single_chunk else iter(self.frames)
+            self._encode_fusion_frames(plan.fusion_frames, anchors, reader)
+            coarse = torch.cat([self._coarse[frame] for frame in plan.fusion_frames])
+            if not self.single_chunk:
+                self._coarse.clear()
+                self._held.clear()
+            seg_token = self.segmenter.prompt_builder.seg_token
+            tokens = embed(torch.full((10,), seg_token, device=coarse.device))
+            return self.fusion.fuse_seg_tokens(tokens, coarse)
+
+        return fuse
+
+    @torch.inference_mode()
+    def begin(self, chunk: Chunk, seg_states: Tensor, tracker: Tracker) -> None:
+        """fuse and anchor: prompts for the chunk's frames, masks for its anchors."""
+        anchors = chunk.anchors
+        if not self._coarse:
+            self._encode_fusion_frames(chunk.fusion_frames, {frame for _, frame in anchors}, self._ahead)
+        with self.segmenter.autocast():
+            coarse = torch.cat([self._coarse[frame] for frame in chunk.fusion_frames])
+            prompts = self.fusion.prompts(seg_states, coarse)  # n,10,T,C
+            asked: dict[int, list[Tensor]] = {}
+            for place, frame in anchors:
+                asked.setdefault(frame, []).append(prompts[:, :, place].contiguous())
+            tracker.begin_chunk(self._held, asked)
+        self._coarse.clear()
+
+    @torch.inference_mode()
+    def track(self, frame: Frame, tracker: Tracker) -> Masks:
+        features = self._held.pop(frame.index, None)
+        with self.segmenter.autocast():
+            if features is None:
+                features = self._encode(frame.rgb)
+            tracked = tracker.step(frame.index, features)
+        return Masks(frame.index, frame.time, frame.rgb, _to_size(tracked, frame.rgb.shape[:2]), _scores(tracked))
+
+    def _encode_fusion_frames(self, wanted: Sequence[int], anchors: set[int], reader: Iterator[Frame]) -> None:
+        """Features of the fusion frames. Faithful: once more, with the other filter, for those that are tracked."""
+        missing = set(wanted)
+        with self.segmenter.autocast():
+            for frame in reader:
+                if frame.index in missing:
+                    if self.segmenter.faithful:
+                        self._coarse[frame.index] = self._encode(frame.rgb, bilinear=True).coarse
+                        if frame.index in anchors:
+                            self._held[frame.index] = self._encode(frame.rgb)
+                    else:
+                        self._held[frame.index] = self._encode(frame.rgb)
+                        self._coarse[frame.index] = self._held[frame.index].coarse
+                    missing.remove(frame.index)
+                if not missing:
+                    return
+
+    def _encode(self, rgb: np.ndarray, *, bilinear: bool = False) -> FrameFeatures:
+        image = to_square(rgb, self.size, bilinear=bilinear).to(self.segmenter.parts.device)
+        return self.fusion.seg_model.encode(image[None])
+
+
+def _to_size(tracked: Tracked, size: tuple[int, int]) -> np.ndarray:
+    """Low-resolution logits to masks (n,H,W) bool at display size."""
+    logits = F.interpolate(tracked.logits.float(), size=size, mode="bilinear", align_corners=False)
+    return (logits[:, 0] > 0).cpu().numpy()
+
+
+def _scores(tracked: Tracked) -> np.ndarray:
+    return tracked.score[:, 0].float().cpu().numpy()
+
+
+def _state(seg_states: Tensor, tracker: Tracker, length: int, following: int) -> State:
+    memory: Mapping[str, Tensor] = {f"memory.{name}": value for name, value in tracker.memory.state().items()}
+    tensors = {"seg_states": seg_states, "length": torch.tensor(length), "next": torch.tensor(following), **memory}
+    return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
