@@ -1,7 +1,8 @@
 """Which frames become anchors, and which anchors a frame looks at (TDAU; spec section 10).
 
-An anchor is a frame whose mask comes from the sentence alone. Every other frame is propagated: it attends to its nearest anchors, past or future, and
-to the frames just before it (SAM2's memory attention picks those, see `model.seg_model.NEAREST_ANCHORS`).
+An anchor is a frame whose mask comes from the sentence alone. Every other frame is propagated: it attends to its
+nearest anchors, past or future, and to the frames just before it (SAM2's memory attention picks those, see
+`model.seg_model.NEAREST_ANCHORS`).
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""What tracking remembers: the anchors of this chunk and the one before it, and the frames just passed. Bounded, whatever the video's length."""
+"""What tracking remembers: the anchors of this chunk and the one before it, and the frames just passed. No more than that."""
 
 from collections.abc import Iterator, Mapping
 

@@ -1,7 +1,7 @@
 """The frames of a video, one at a time, from a file or from a folder of pictures."""
 
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,7 @@ class TruncatedVideo(VideoError):
         self.frames = frames
 
 
-def read(path: Path, *, start: float = 0.0, end: float | None = None) -> Iterator[Frame]:
+def read(path: Path, *, start: float = 0.0, end: float | None = None) -> Generator[Frame, None, None]:
     """Frames of a video in order, decoded one at a time: those with `start <= time < end`, in seconds.
 
     Rotation and pixel aspect are applied to files; a folder's pictures are taken as they are.

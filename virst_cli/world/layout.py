@@ -46,7 +46,7 @@ def write_mevis(
     meta: dict[str, Any] = {}
     masks: dict[str, list[dict[str, Any] | None]] = {}
     for number in range(videos):
-        clip = make_clip(np.random.default_rng((seed, number)), frames=frames, size=size, sentences=SENTENCES)
+        clip = make_clip(np.random.default_rng((seed, number, 0, 0, 2)), frames=frames, size=size, sentences=SENTENCES)
         name, first = f"world{number:05d}", len(masks)
         _write_frames(root / "JPEGImages" / name, clip.frames)
         for i in range(len(clip.things)):
