@@ -14,6 +14,8 @@ POSITION_SIDE = 8  # the learned position map is 8x8 and is resized to the map a
 
 
 class ResidualBlock(nn.Module):
+    """Two convolutions beside a shortcut; the size stays."""
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)

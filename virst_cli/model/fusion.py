@@ -115,6 +115,11 @@ class PrompterLayer(nn.Module):
         return self.norm3(x + self.ff(x)), logits
 
 
+def unit(x: Tensor) -> Tensor:
+    """Every vector with mean zero and variance one: the product of two then stays within bounds, however they grow."""
+    return nn.functional.layer_norm(x, x.shape[-1:])
+
+
 class ContentMatch(nn.Module):
     """How well each grid token fits the sentence, whatever its place; not part of the published model.
 
@@ -127,8 +132,8 @@ class ContentMatch(nn.Module):
         self.key = nn.Linear(width, width)
 
     def forward(self, seg_states: Tensor, memory: Tensor) -> Tensor:
-        query = self.query(seg_states.flatten(1))[:, :, None]  # B,C,1
-        return (self.key(memory) @ query)[..., 0] / math.sqrt(query.shape[1])  # B,K
+        query = unit(self.query(seg_states.flatten(1)))[:, :, None]  # B,C,1
+        return (unit(self.key(memory)) @ query)[..., 0] / math.sqrt(query.shape[1])  # B,K
 
 
 class SegPrompter(nn.Module):

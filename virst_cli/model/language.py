@@ -16,6 +16,7 @@ from virst_cli.model.config import LanguageConfig
 
 
 def qwen2_config(config: LanguageConfig) -> Qwen2Config:
+    """Our sizes as transformers wants them."""
     return Qwen2Config(
         hidden_size=config.width,
         num_hidden_layers=config.layers,

@@ -78,6 +78,8 @@ class Attention(nn.Module):
 
 
 class Mlp(nn.Module):
+    """Two layers with a GELU between; the names are those of the published tower."""
+
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
         self.fc1 = nn.Linear(width, hidden)

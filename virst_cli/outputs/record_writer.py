@@ -124,10 +124,16 @@ class RecordWriter:
         return [masks_path, run_path]
 
     def abandon(self) -> None:
-        """Stops here; what is done stays for `--resume`. Does nothing after `finish`."""
+        """Stops here; what is done stays for `--resume`, and where nothing was done nothing stays. Nothing after `finish`."""
+        finished = self._file.closed
         with suppress(OSError):  # a full disk said so already
             self._file.close()
+        if not finished and not self.frames_done:
+            for path in (partial(self.folder / RUN), self._path):
+                path.unlink(missing_ok=True)
         self._lock.close()
+        with suppress(OSError):  # not empty, as a rule
+            self.folder.rmdir()
 
     def __enter__(self) -> "RecordWriter":
         return self

@@ -14,6 +14,7 @@ from virst_cli.model.prompt import Prompt, PromptBuilder
 from virst_cli.world import COLOURS, KINDS, TYPES, Clip, make_clip
 
 GRID = 8  # cells a side in which training says where things are
+LONGEST_SENTENCE = 12  # words that training asks back
 NOTHING = -1  # label of a cell or a slot without a thing; ignored by the losses that only concern things
 
 
@@ -29,6 +30,7 @@ class Batch:
     state: Tensor  # B,T,K
     centre: Tensor  # B,T,K,2   in image widths
     targets: Tensor  # B,S,K bool
+    words: Tensor  # B,S,words   token ids of the sentence itself, then NOTHING
     prompts: list[list[Prompt]]
 
     def masks(self, clip: Tensor, time: Tensor, targets: Tensor) -> Tensor:
@@ -58,6 +60,7 @@ def draw(
 
 
 def collate(clips: Sequence[Clip], prompts: PromptBuilder, sentences: int) -> Batch:
+    """Clips as one batch; things and sentences that a clip lacks are filled up."""
     things = max(len(clip.things) for clip in clips)
     frames = len(clips[0].frames)
 
@@ -67,7 +70,7 @@ def collate(clips: Sequence[Clip], prompts: PromptBuilder, sentences: int) -> Ba
     state = np.zeros((len(clips), frames, things), np.int64)
     centre = np.zeros((len(clips), frames, things, 2), np.float32)
     targets = torch.zeros(len(clips), sentences, things, dtype=torch.bool)
-    asked = []
+    asked, said = [], []
     for b, clip in enumerate(clips):
         for k, thing in enumerate(clip.things):
             state[b, :, k] = thing.states
@@ -76,6 +79,7 @@ def collate(clips: Sequence[Clip], prompts: PromptBuilder, sentences: int) -> Ba
         for s, sentence in enumerate(chosen):
             targets[b, s, list(sentence.targets)] = True
         asked.append([prompts.build(sentence.text) for sentence in chosen])
+        said.append([prompts.tokenizer.encode(sentence.text).ids[:LONGEST_SENTENCE] for sentence in chosen])
     ids = np.stack([clip.ids for clip in clips])
     return Batch(
         images=torch.from_numpy(np.stack([clip.frames for clip in clips])).permute(0, 1, 4, 2, 3),
@@ -86,6 +90,7 @@ def collate(clips: Sequence[Clip], prompts: PromptBuilder, sentences: int) -> Ba
         state=torch.from_numpy(state),
         centre=torch.from_numpy(centre),
         targets=targets,
+        words=torch.tensor([[ids + [NOTHING] * (LONGEST_SENTENCE - len(ids)) for ids in clip] for clip in said]),
         prompts=asked,
     )
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from virst_cli.model.config import SEG_TOKENS, VirstConfig
-from virst_cli.training.data import GRID
+from virst_cli.training.data import GRID, LONGEST_SENTENCE
 from virst_cli.world import COLOURS, KINDS, STATES
 
 CELLS = GRID * GRID
@@ -53,7 +53,11 @@ class Helpers(nn.Module):
         self.dense_kind = nn.Linear(sam, len(KINDS) + 1)
         self.dense_colour = nn.Linear(sam, len(COLOURS) + 1)
         self.occupancy = nn.Linear(sam, 1)
+        self.prompt_query = nn.Linear(SEG_TOKENS * sam, sam)
+        self.prompt_key = nn.Linear(sam, sam)
+        self.prompt_where = nn.Linear(SEG_TOKENS * sam, CELLS)
         self.meaning = nn.Sequential(nn.Linear(SEG_TOKENS * language, 256), nn.GELU(), nn.LayerNorm(256))
+        self.words = nn.Linear(256, LONGEST_SENTENCE * config.language.vocabulary)
         self.target_kind = nn.Linear(256, len(KINDS))
         self.target_colour = nn.Linear(256, len(COLOURS))
         self.time = nn.Parameter(0.02 * torch.randn(LONGEST, 256))
@@ -69,6 +73,12 @@ class Helpers(nn.Module):
         where = self.heat_where(at)
         match = torch.einsum("bstc,btkc->bstk", self.heat_query(at), self.heat_key(tower)) / tower.shape[-1] ** 0.5
         return torch.cat([where[..., :-1] + match, where[..., -1:]], -1)
+
+    def prompted(self, prompts: Tensor, grids: Tensor) -> Tensor:
+        """Which cells of its frame a prompt is about: prompts (R,10,T,C) and grids (R,T,cells,C) to (R,T,cells)."""
+        asked = prompts.transpose(1, 2).flatten(2)  # R,T,10*C
+        match = self.prompt_key(grids) @ self.prompt_query(asked)[..., None]  # R,T,cells,1
+        return self.prompt_where(asked) + match[..., 0] / grids.shape[-1] ** 0.5
 
     def point(self, meaning: Tensor, tower: Tensor) -> Tensor:
         """Which cells of the whole clip each sentence is about, by content alone: (B,S,T*cells)."""

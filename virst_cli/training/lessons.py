@@ -68,9 +68,12 @@ class Teacher(nn.Module):
 
     def understand(self, batch: Batch, seen: Seen) -> Tensor:
         """[SEG] states (B,S,10,D)."""
-        clips = len(batch.prompts)
         tokens = seen.tower.reshape(-1, CLIP_FRAMES * seen.tower.shape[2], seen.tower.shape[3])
-        visual = self.model.vision.mm_projector(tokens).reshape(clips, -1, self.model.config.language.width)
+        visual = self.model.vision.mm_projector(tokens)
+        return self.read(batch, visual.reshape(len(batch.prompts), -1, visual.shape[-1]))
+
+    def read(self, batch: Batch, visual: Tensor) -> Tensor:
+        """[SEG] states (B,S,10,D) from visual tokens (B,V,D); V may be 0."""
         embed = self.model.language_model.embed_tokens
         packs = [pack(visual[b], prompts, embed) for b, prompts in enumerate(batch.prompts)]
         longest = max(len(packed.positions) for packed in packs)
@@ -153,7 +156,7 @@ class Teacher(nn.Module):
         total = share.sum(-1, keepdim=True)
         heat_truth = torch.cat([share / total.clamp(min=1e-6), (total < 0.05).float()], -1)
         heat_truth[..., :-1] *= total >= 0.05
-        pointed = (share / share.amax(-1, keepdim=True).clamp(min=0.25)).flatten(2).clamp(max=1) * (share.flatten(2) > 0.05)
+        pointed = _on_cells(share).flatten(2)
 
         def named(logits: Tensor, table: Tensor, classes: int) -> Tensor:
             hot = F.one_hot(table.clamp(min=0), classes).bool() & (table >= 0)[..., None]
@@ -161,11 +164,16 @@ class Teacher(nn.Module):
             return F.binary_cross_entropy_with_logits(logits.float(), truth)
 
         return {
+            "words": self._words(batch, meaning),
             "heat": losses.soft_cross_entropy(self.helpers.heat(meaning, seen.tower), heat_truth),
             "point": losses.mass_on_target(self.helpers.point(meaning, seen.tower), pointed),
             "target": named(self.helpers.target_kind(meaning), batch.kind, len(KINDS))
             + named(self.helpers.target_colour(meaning), batch.colour, len(COLOURS)),
         }
+
+    def _words(self, batch: Batch, meaning: Tensor) -> Tensor:
+        """What was said, word by word, asked back from the [SEG] states."""
+        return losses.class_loss(self.helpers.words(meaning).unflatten(2, (batch.words.shape[2], -1)), batch.words)
 
     def masks_match(
         self, batch: Batch, seen: Seen, states: Tensor, targets: Tensor, looks: int, generator: torch.Generator
@@ -187,6 +195,7 @@ class Teacher(nn.Module):
             "mask": losses.mask_loss(masks, truth),
             "iou": losses.iou_loss(masks, ious, truth),
             "object": losses.presence_loss(score, truth),
+            "prompt": losses.mass_on_target(self.helpers.prompted(prompts, grids), _on_cells(share)),
             "attention": sum((_attention_loss(logits, share) for logits in attention), torch.zeros(())) / len(attention),
         }
 
@@ -199,6 +208,11 @@ class Teacher(nn.Module):
             **self.tower_knows(batch, seen),
             **self.masks_match(batch, seen, states, targets, looks, generator),
         }
+
+    def read_lesson(self, batch: Batch, looks: int, generator: torch.Generator) -> Losses:
+        """Language alone: without a video, nothing but the words can be known."""
+        states = self.read(batch, torch.empty(len(batch.prompts), 0, self.model.config.language.width))
+        return {"words": self._words(batch, self.helpers.meaning(states.flatten(2)))}
 
     def understand_lesson(self, batch: Batch, looks: int, generator: torch.Generator) -> Losses:
         seen = self.see(batch)
@@ -298,12 +312,16 @@ def _attention_loss(logits: Tensor, share: Tensor) -> Tensor:
     """Half of the heads (R,heads,10*T,T*cells) should look at the target's cells, share (R,T,cells), in the query's own frame."""
     rows, frames, cells = share.shape
     heads = logits.shape[1] // 2
-    own = (share / share.amax(-1, keepdim=True).clamp(min=0.25)) * (share > 0.05)
     weights = torch.zeros(rows, frames, frames, cells)
     times = torch.arange(frames)
-    weights[:, times, times] = own.clamp(max=1)
+    weights[:, times, times] = _on_cells(share)
     weights = weights.flatten(2)[:, None].expand(-1, SEG_TOKENS, -1, -1).flatten(1, 2)  # R,10*T,T*cells
     return losses.mass_on_target(logits[:, :heads], weights[:, None].expand(-1, heads, -1, -1))
+
+
+def _on_cells(share: Tensor) -> Tensor:
+    """How much each cell counts as the target's, in 0..1: the best covered one fully, those barely touched not at all."""
+    return ((share / share.amax(-1, keepdim=True).clamp(min=0.25)) * (share > 0.05)).clamp(max=1)
 
 
 def _pad(packed: Packed, length: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -13,8 +13,8 @@ from torch import nn
 from virst_cli.training.lessons import Teacher
 from virst_cli.world import TYPES
 
-MASKS = {"mask": 2.0, "iou": 0.5, "object": 1.0}
-KNOWLEDGE = {"heat": 1.0, "point": 0.4, "target": 0.3, "vocabulary": 0.3, "dense": 0.3, "tower": 0.3}
+MASKS = {"mask": 2.0, "iou": 0.5, "object": 1.0, "prompt": 1.0}
+KNOWLEDGE = {"words": 0.3, "heat": 1.0, "point": 0.4, "target": 0.3, "vocabulary": 0.3, "dense": 0.3, "tower": 0.3}
 WARM_UP = 50  # steps
 
 SAM_SEES = ("fusion.seg_model.image_encoder",)
@@ -78,6 +78,14 @@ SEE = Stage(
     losses={**MASKS, "attention": 0.5, "tower": 1.0, "dense": 1.0},
     batches=((6, 8, 4, 2),),
 )
+READ = Stage(
+    "read",
+    steps=500,
+    rate=1e-3,
+    trains=("language_model",),
+    losses={"words": 1.0},
+    batches=((8, 8, 6, 0),),
+)
 UNDERSTAND = Stage(
     "understand",
     steps=900,
@@ -89,12 +97,12 @@ UNDERSTAND = Stage(
 )
 JOIN = Stage(
     "join",
-    steps=2200,
+    steps=1250,
     rate=8e-4,
     trains=(*SAM_SEES, *SAM_DECODES, "vision", "language_model", "fusion.seg_prompter"),
-    losses={**MASKS, "attention": 1.0, **KNOWLEDGE, "heat": 0.7, "target": 0.1, "vocabulary": 0.15, "tower": 0.2},
+    losses={**MASKS, "attention": 1.0, **KNOWLEDGE, "heat": 0.7, "target": 0.3, "vocabulary": 0.15, "tower": 0.2},
     fades=(("attention", 0.3), ("heat", 0.4)),
-    batches=((4, 8, 6, 1), (4, 8, 6, 1), (2, 16, 6, 1), (4, 8, 6, 1), (1, 32, 8, 2)),
+    batches=((4, 8, 6, 3), (4, 8, 6, 3), (2, 16, 6, 5), (4, 8, 6, 3), (4, 8, 6, 3), (1, 32, 4, 8)),
     cosine=0.25,
 )
 PROPAGATE = Stage(
@@ -107,7 +115,7 @@ PROPAGATE = Stage(
     batches=((4, 4, 3, 0), (4, 8, 3, 0), (3, 12, 3, 0)),
     cosine=0.4,
 )
-RECIPE = (SEE, UNDERSTAND, JOIN, PROPAGATE)
+RECIPE = (SEE, READ, UNDERSTAND, JOIN, PROPAGATE)
 
 
 def scaled(recipe: Sequence[Stage], effort: float) -> tuple[Stage, ...]:
