@@ -68,7 +68,8 @@ class Stage:
         return pace
 
 
-EASY = ("attribute", "plural", "nothing")
+EASY = ("attribute", "plural", "nothing")  # first of all, or kind and colour are never bound to what is seen
+TIMELESS = tuple(name for name in TYPES if name != "order")
 
 SEE = Stage(
     "see",
@@ -93,21 +94,22 @@ UNDERSTAND = Stage(
     trains=(*SAM_SEES, "vision", "language_model"),
     losses=KNOWLEDGE,
     batches=((5, 8, 6, 0),),
-    types=((0.2, EASY), (0.4, tuple(name for name in TYPES if name != "order")), (1.0, TYPES)),
+    types=((0.2, EASY), (0.4, TIMELESS), (1.0, TYPES)),
 )
 JOIN = Stage(
     "join",
-    steps=1250,
+    steps=1100,
     rate=8e-4,
     trains=(*SAM_SEES, *SAM_DECODES, "vision", "language_model", "fusion.seg_prompter"),
     losses={**MASKS, "attention": 1.0, **KNOWLEDGE, "heat": 0.7, "target": 0.3, "vocabulary": 0.15, "tower": 0.2},
     fades=(("attention", 0.3), ("heat", 0.4)),
+    types=((0.25, EASY), (0.7, TIMELESS), (1.0, TYPES)),
     batches=((4, 8, 6, 3), (4, 8, 6, 3), (2, 16, 6, 5), (4, 8, 6, 3), (4, 8, 6, 3), (1, 32, 4, 8)),
     cosine=0.25,
 )
 PROPAGATE = Stage(
     "propagate",
-    steps=400,
+    steps=260,
     rate=1e-3,
     trains=(*SAM_REMEMBERS, *SAM_DECODES),
     slow=SAM_DECODES,

@@ -1,0 +1,113 @@
+"""--help: fast, complete, and with examples that run."""
+
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.commands.conftest import Virst
+from tests.commands.running import Zygote, cold, environment
+from virst_cli.plan import CHUNK
+
+COMMANDS = [
+    ["segment"],
+    ["export-overlay"],
+    ["bench"],
+    ["world"],
+    ["train"],
+    ["weights"],
+    ["weights", "list"],
+    ["weights", "import"],
+    ["weights", "path"],
+    ["weights", "verify"],
+    ["weights", "rm"],
+]
+HEAVY = ("torch", "transformers", "sam2", "numpy", "PIL", "rich.console", "pycocotools", "tokenizers")
+
+
+def examples(help_text: str) -> list[list[str]]:
+    """The commands below `Examples:`, without `virst`."""
+    lines = help_text.partition("Examples:")[2].splitlines()
+    return [shlex.split(line)[1:] for line in lines if line.strip().startswith("virst ")]
+
+
+def test_help_imports_nothing_heavy(tmp_path: Path):
+    program = f"import sys; from virst_cli.app import run; run(['--help']); print([m for m in {HEAVY} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment({}), capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]", "import it inside the function that needs it"
+
+
+def test_help_lists_every_command_and_the_exit_codes(tmp_path: Path):
+    done = cold("--help", cwd=tmp_path)
+    assert done.code == 0
+    for said in (*{command[0] for command in COMMANDS}, "3 nothing found", "130/143 interrupted"):
+        assert said in done.out
+
+
+def test_no_command_at_all_shows_the_help(virst: Virst):
+    done = virst()
+    assert (done.code, done.out) == (2, "")
+    assert "Usage: virst" in done.err
+
+
+def test_version(virst: Virst):
+    from virst_cli import __version__
+
+    assert virst("--version").out == f"virst {__version__}\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_says_what_it_does_and_ends_with_two_examples(command: list[str], virst: Virst):
+    done = virst(*command, "--help")
+    assert done.code == 0
+    said = done.out.splitlines()[2].strip()
+    assert said.split()[0] in {
+        "Segment",
+        "Render",
+        "Score",
+        "Make",
+        "Train",
+        "List",
+        "List,",
+        "Convert",
+        "Print",
+        "Check",
+        "Remove",
+    }
+    assert len(examples(done.out)) == 2 or command == ["weights", "path"], (
+        f"two examples are wanted: virst {' '.join(command)} --help"
+    )
+
+
+def test_the_default_chunk_is_the_librarys(virst: Virst):
+    assert f"[default: {CHUNK}]" in virst("segment", "--help").out
+
+
+@pytest.fixture(scope="module")
+def desk(clip: Path, seeing: Path, zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as the examples suppose it: a video, and a model that is installed as virst-nano."""
+    folder = tmp_path_factory.mktemp("desk")
+    shutil.copytree(seeing, folder / "home" / "models" / "virst-nano")
+    shutil.copytree(seeing, folder / "home" / "models" / "virst-7b")
+    shutil.copy(clip, folder / "video.mp4")
+    return folder
+
+
+RUNNABLE = [
+    command for command in COMMANDS if command not in (["bench"], ["train"], ["weights", "import"])
+]  # these need hours or 30 GB
+
+
+@pytest.mark.parametrize("command", RUNNABLE, ids=" ".join)
+def test_the_examples_run(command: list[str], desk: Path, virst: Virst):
+    where = {"cwd": desk, "env": {"VIRST_HOME": str(desk / "home")}}
+    for example in examples(virst(*command, "--help").out):
+        fresh = ["--overwrite"] if example[0] == "segment" else ["--seed", "3"] if example[0] == "world" else []
+        shutil.rmtree(desk / "data", ignore_errors=True)
+        done = virst(*example, *fresh, **where)
+        assert done.code == 0, f"virst {shlex.join(example)}: {done.err}"

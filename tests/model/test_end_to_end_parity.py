@@ -1,0 +1,80 @@
+"""Frames and a sentence in, masks out, against the published code: look, reason, fuse, anchor, propagate.
+
+The frame choice, the positions of the fusion frames and the templates are given, because the published code draws them at random.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import pytest
+import torch
+
+from tests.goldens_config import CHECKPOINT, GOLDENS, facts, tensors
+from tests.model.conftest import END_TO_END, FOLLOWING, HALF, MODULES
+from tests.model.published_run import encoded, frames_of, masks_of, propagated
+from virst_cli.checkpoints.tokenizer import read_tokenizer
+from virst_cli.model.pixels import to_square
+from virst_cli.model.prompt import PromptBuilder
+from virst_cli.model.virst import Virst
+
+pytestmark = pytest.mark.slow
+CASES = sorted(path.parent.name for path in (GOLDENS / "end_to_end").glob("*/golden.json"))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_video_and_a_sentence_give_the_published_masks(case, load: Callable[..., Virst], agree, overlap):
+    file, said = f"end_to_end/{case}/golden.safetensors", facts(f"end_to_end/{case}/golden.json")
+    golden = tensors(file)
+    model = load(initial_fusion=said["initial_fusion"])
+    frames = frames_of(GOLDENS / said["frames_folder"])
+    prompt = PromptBuilder(read_tokenizer(CHECKPOINT / "tokenizer")).build(
+        said["expression"], question=said["question_template"], answer=said["answer_template"]
+    )
+    assert list(prompt.ids) == said["input_ids"]
+
+    # look: the vision tower's frames are bicubic, the fusions' bilinear
+    chosen = said["vlm_frame_indices_f"]
+    size = model.config.vision.image_size
+    visual_frames = torch.stack([to_square(frames[number], size) for number in chosen])
+    fusion_frames = [frames[chosen[position]] for position in said["sam_positions_s"]]
+    seg_model = model.fusion.seg_model
+    coarse = torch.cat([features.coarse for features in encoded(seg_model, fusion_frames, bilinear=True)])
+    stride = said["vision_features_stride"]
+    visual = golden["visual_tokens"]
+    agree(
+        file,
+        "visual_tokens",
+        model.vision(visual_frames)[None],
+        visual,
+        HALF if visual.dtype == torch.half else MODULES,
+    )
+    strided = coarse[..., ::stride, ::stride]
+    agree(file, "vision_features_strided", strided, golden["vision_features_strided"], HALF)
+
+    # reason
+    embeddings = model.language_model.embed_tokens(torch.full((10,), prompt.seg_token))
+    agree(file, "seg_input_embeddings", embeddings[None], golden["seg_input_embeddings"])
+    if said["initial_fusion"]:
+        fused = model.fusion.fuse_seg_tokens(embeddings, coarse)
+        agree(file, "fused_seg_embeddings", fused[None], golden["fused_seg_embeddings"])
+    states = model.seg_states(visual_frames, [prompt], coarse)
+    agree(file, "seg_hidden_states", states, golden["seg_hidden_states"])
+
+    # fuse
+    prompts = model.fusion.prompts(states, coarse)  # 1,10,T,C
+    anchor_prompts = prompts[:, :, said["anchor_time_indices_c"]]
+    agree(file, "seg_prompter_output", prompts, golden["seg_prompter_output"])
+    agree(file, "anchor_prompts", anchor_prompts, golden["anchor_prompts"])
+
+    # anchor and propagate: bicubic again
+    features = lru_cache(maxsize=1)(lambda number: next(encoded(seg_model, [frames[number]])))
+    of_anchor = dict(zip(said["anchor_frames"], anchor_prompts.unbind(2), strict=True))
+    ours = propagated(seg_model, features, len(frames), of_anchor)
+    low = ours.logits()[:, :: said["low_res_stride"], :: said["low_res_stride"]]
+    agree(file, "low_res_logits_strided", low, golden["low_res_logits_strided"], END_TO_END)
+    agree(file, "object_score_logits", ours.scores(), golden["object_score_logits"], FOLLOWING)
+    agree(file, "object_pointers", ours.pointers(), golden["object_pointers"], FOLLOWING)
+    agree(file, "predicted_ious", ours.ious(), golden["predicted_ious"], FOLLOWING)
+    masks = ours.masks(frames[0].shape[:2])
+    overlap(file, masks, masks_of(GOLDENS / "end_to_end" / case / "masks"))
+    assert masks.sum((1, 2)).tolist() == pytest.approx(said["foreground_pixels"], rel=1e-3)

@@ -1,0 +1,136 @@
+"""Keeps the house in order: who may import whom, how large a file may be, what has to be explained."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "virst_cli"
+FILES = sorted(PACKAGE.rglob("*.py"))
+LONGEST = 400  # lines of a file; whoever needs more has two ideas
+
+# Every part of the package and what it may import of the others, besides itself. Downwards only, as in the docstring of
+# the design: commands -> run -> segmenter -> tracking, outputs, checkpoints -> model, video -> errors.
+BELOW: dict[str, set[str]] = {
+    "errors": set(),
+    "memory": {"errors"},
+    "video": {"errors"},
+    "model": {"errors"},
+    "world": {"errors"},
+    "tracking": {"errors", "model"},
+    "outputs": {"errors", "video"},
+    "checkpoints": {"errors", "model", "outputs"},
+    "plan": {"tracking", "video"},
+    "parts": {"errors", "model", "checkpoints"},
+    "segmenter": {"errors", "model", "video", "checkpoints", "tracking", "plan", "parts"},
+    "loading": {"errors", "checkpoints", "plan", "segmenter"},
+    "job": {"errors", "model", "video", "outputs", "checkpoints"},
+    "state": {"outputs"},
+    "estimate": {"job", "model", "plan"},
+    "export": {"errors", "video", "outputs"},
+    "run": {"errors", "memory", "outputs", "segmenter", "loading", "job", "state"},
+    "bench": {"errors", "video", "outputs", "world", "segmenter"},
+    "training": {"errors", "model", "checkpoints", "world", "plan", "tracking", "outputs", "video"},
+}
+ABOVE = {"commands", "app", "__main__", "__init__"}  # these may import everything
+NEVER = {
+    "tracking": ("virst_cli.video", "subprocess", "imageio_ffmpeg"),
+    "outputs": ("torch", "transformers", "sam2", "safetensors"),
+    "video": ("torch", "transformers", "sam2"),
+    "model": ("virst_cli.video", "virst_cli.outputs", "virst_cli.checkpoints", "safetensors", "subprocess"),
+}
+
+
+def part_of(path: Path) -> str:
+    """The folder or module right below the package."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Modules that a file imports when it runs; those for type checkers only are left out."""
+    todo: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            todo += node.orelse
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: write imports in full, not `from .`"
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names if node.module == "virst_cli")
+        todo += ast.iter_child_nodes(node)
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(PACKAGE.parent))
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_imports_run_downwards(path: Path):
+    part = part_of(path)
+    if part in ABOVE:
+        return
+    assert part in BELOW, f"{part} is new: say in tests/test_layout.py what it may import"
+    for module in imports(path):
+        where = module.split(".")
+        if where[0] == "virst_cli" and len(where) > 1 and where[1] in BELOW:
+            assert where[1] in BELOW[part] | {part}, (
+                f"{named(path)} imports {module}, which is not below it: move what it needs down"
+            )
+        assert where[:2] != ["virst_cli", "commands"], (
+            f"{named(path)} imports {module}: commands are the top, the library knows none"
+        )
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_parts_do_not_know_what_is_none_of_their_business(path: Path):
+    for module in imports(path):
+        for never in NEVER.get(part_of(path), ()):
+            assert module != never and not module.startswith(never + "."), (
+                f"{named(path)} imports {module}: {part_of(path)} may not"
+            )
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_only_commands_print(path: Path):
+    if part_of(path) in ABOVE:
+        return
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("print", "exit", "quit"), f"{named(path)}:{node.lineno}: let the command print"
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_no_file_is_too_long(path: Path):
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= LONGEST, f"{named(path)} has {lines} lines, {LONGEST} is the limit: it holds two ideas, give each its file"
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_every_public_class_and_function_has_a_docstring(path: Path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if tree.body:
+        assert ast.get_docstring(tree), f"{named(path)}: say in the first line what the file is for"
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), (
+                f"{named(path)}:{node.lineno}: {node.name} is public; say in a docstring what it is for"
+            )
+
+
+def test_importing_the_package_takes_nothing_heavy():
+    program = "import sys, virst_cli; print([m for m in ('torch', 'transformers', 'sam2', 'numpy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]", "`import virst_cli` must stay light: import in virst_cli.__getattr__ or in functions"
+
+
+def test_every_name_in_all_is_there():
+    import virst_cli
+
+    for name in virst_cli.__all__:
+        assert getattr(virst_cli, name).__doc__, f"{name} is public; say in its docstring what it is for"

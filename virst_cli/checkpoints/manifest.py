@@ -1,0 +1,64 @@
+"""manifest.json: sha256 and bytes of every file of a model folder. One flipped byte is found, and named."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from virst_cli.errors import WeightsError
+
+MANIFEST = "manifest.json"
+CHUNK = 1 << 20  # bytes read at a time
+
+
+def sha256(path: Path) -> str:
+    """Of a file, as hexadecimal digits; read a piece at a time."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def manifest_text(folder: Path, *, name: str, source: Mapping[str, Any]) -> str:
+    """The text of manifest.json for the files that are in `folder` now. `source`: what the model was made from."""
+    files = {
+        path.name: {"sha256": sha256(path), "bytes": path.stat().st_size}
+        for path in sorted(folder.iterdir())
+        if path.name != MANIFEST
+    }
+    return json.dumps({"schema_version": 1, "name": name, "source": source, "files": files}, indent=1) + "\n"
+
+
+def verify(folder: Path) -> None:
+    """Compare every file with manifest.json. Raises WeightsError naming the file, what was expected and what was found."""
+    for name, facts in _files(folder).items():
+        path = folder / name
+        if not path.is_file():
+            raise WeightsError(f"{path} is missing; get the model again with `virst weights pull`")
+        if (size := path.stat().st_size) != facts["bytes"]:
+            raise WeightsError(f"{path} is damaged: expected {facts['bytes']} bytes, got {size}; get the model again")
+        if (digest := sha256(path)) != facts["sha256"]:
+            raise WeightsError(f"{path} is damaged: expected sha256 {facts['sha256']}, got {digest}; get the model again")
+    if unlisted := sorted(path.name for path in folder.glob("*.safetensors") if path.name not in _files(folder)):
+        raise WeightsError(f"{folder / MANIFEST} does not list {', '.join(unlisted)}; get the model again")
+
+
+def weight_sums(folder: Path) -> dict[str, str]:
+    """File name -> sha256 of everything that decides about a model's answers, as the manifest has it."""
+    return {name: facts["sha256"] for name, facts in _files(folder).items() if not name.endswith(".md")}
+
+
+def _files(folder: Path) -> dict[str, dict[str, Any]]:
+    path = folder / MANIFEST
+    try:
+        files: dict[str, dict[str, Any]] = json.loads(path.read_text())["files"]
+        for name, facts in files.items():
+            if Path(name).name != name or not {"sha256", "bytes"} <= facts.keys():
+                raise ValueError(f"entry {name!r}")
+        return files
+    except FileNotFoundError:
+        raise WeightsError(f"{folder} has no {MANIFEST}; it can't be verified") from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise WeightsError(f"{path} is no manifest ({error}); get the model again with `virst weights pull`") from None

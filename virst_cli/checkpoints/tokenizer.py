@@ -1,0 +1,53 @@
+"""Qwen2's vocabulary files as one tokenizer, with the [SEG] token added (spec section 2.4)."""
+
+import json
+from pathlib import Path
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, normalizers, pre_tokenizers
+from tokenizers.models import BPE
+
+from virst_cli.errors import WeightsError
+from virst_cli.model.prompt import SEG_TOKEN
+
+# contractions, words with one lead character, single digits, punctuation runs, line ends, spaces
+QWEN2_SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+
+
+def qwen2_tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]], special: list[str]) -> Tokenizer:
+    """A byte-level BPE that splits text as Qwen2 does. Special tokens get the ids after the vocabulary, [SEG] the last."""
+    tokenizer = Tokenizer(BPE(vocabulary, merges))
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(QWEN2_SPLIT), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in special])
+    tokenizer.add_tokens([AddedToken(SEG_TOKEN, normalized=True, special=False)])
+    return tokenizer
+
+
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """From vocab.json, merges.txt and tokenizer_config.json. Raises WeightsError where an id would not be the published one."""
+    try:
+        vocabulary = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
+        lines = (folder / "merges.txt").read_text(encoding="utf-8").split("\n")
+        added = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))["added_tokens_decoder"]
+        merges = [_pair(line) for line in lines if line and not line.startswith("#version")]
+        special = [added[number]["content"] for number in sorted(added, key=int)]
+        tokenizer = qwen2_tokenizer(vocabulary, merges, special)
+    except FileNotFoundError as error:
+        raise WeightsError(f"{folder} has no {Path(error.filename).name}; it should be the tokenizer of the base model") from None
+    except Exception as error:  # tokenizers raises bare Exception
+        raise WeightsError(f"{folder} holds no Qwen2 tokenizer ({error})") from None
+    for number, token in added.items():
+        if (got := tokenizer.token_to_id(token["content"])) != int(number):
+            raise WeightsError(f"{folder}: token {token['content']} does not fit: expected id {number}, got {got}")
+    return tokenizer
+
+
+def _pair(line: str) -> tuple[str, str]:
+    left, right = line.split(" ")
+    return left, right

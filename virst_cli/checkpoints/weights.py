@@ -1,0 +1,146 @@
+"""Reading a model folder: tensors go from the memory-mapped files into modules that were built without any.
+
+A module of the full model must never first be filled with random numbers: that would take its memory twice, and minutes. So its
+parameters are built on the meta device, while everything that is computed and not stored (rotary tables, caches) becomes real.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
+
+from virst_cli.checkpoints.manifest import verify
+from virst_cli.errors import WeightsError
+from virst_cli.model.config import VirstConfig
+from virst_cli.model.prompt import PromptBuilder
+
+CONFIG = "config.json"
+TOKENIZER = "tokenizer.json"
+INDEX = "model.safetensors.index.json"
+SINGLE = "model.safetensors"
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
+
+
+@contextmanager
+def parameters_on_meta() -> Iterator[None]:
+    """Modules built in here have parameters without memory; their buffers and tables are real."""
+
+    def without_memory(module: nn.Module, name: str, parameter: nn.Parameter) -> nn.Parameter:
+        return nn.Parameter(parameter.to("meta"), requires_grad=parameter.requires_grad)
+
+    handle = register_module_parameter_registration_hook(without_memory)  # type: ignore[arg-type]  # what it returns is used
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+class ModelFolder:
+    """A folder with a model. Opening it reads the names of its tensors only."""
+
+    def __init__(self, path: Path, config: VirstConfig, shards: Mapping[str, Path]) -> None:
+        self.path, self.config = path, config
+        self._shards = shards  # tensor name -> file
+
+    @staticmethod
+    def open(path: Path) -> "ModelFolder":
+        """Raises WeightsError when a file that a model needs is missing or is something else."""
+        for name in (CONFIG, TOKENIZER):
+            if not (path / name).is_file():
+                raise WeightsError(f"{path} is no model folder: it has no {name}; see `virst weights list`")
+        config = VirstConfig.from_json((path / CONFIG).read_text(), source=path / CONFIG)
+        return ModelFolder(path, config, _shards(path))
+
+    @cached_property
+    def prompt_builder(self) -> PromptBuilder:
+        return PromptBuilder.from_file(self.path / TOKENIZER)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of all tensors, as in `Virst(config).state_dict()`."""
+        return list(self._shards)
+
+    def verify(self) -> None:
+        """Check every file against the manifest. Raises WeightsError naming file, expected and got."""
+        verify(self.path)
+
+    def build(self, make: Callable[[], AnyModule], prefix: str, *, device: torch.device | str, dtype: torch.dtype) -> AnyModule:
+        """Make a module without memory and load it."""
+        with parameters_on_meta():
+            module = make()
+        self.load(module, prefix, device=device, dtype=dtype)
+        return module
+
+    def load(self, module: nn.Module, prefix: str, *, device: torch.device | str, dtype: torch.dtype) -> None:
+        """Fill a module, built in `parameters_on_meta()`, with the tensors whose names start with `prefix`.
+
+        Every tensor is copied out of its file: where it lies in the file would otherwise decide how it is aligned in
+        memory, and with it the last bits of every product. Raises WeightsError for missing and unexpected tensors and for other
+        shapes.
+        """
+        wanted = {prefix + name: tensor.shape for name, tensor in module.state_dict().items()}
+        stored = {name for name in self._shards if name.startswith(prefix)}
+        if missing := sorted(wanted.keys() - stored):
+            raise WeightsError(f"{self.path} lacks {listed(missing)}; get the model again with `virst weights pull`")
+        if unexpected := sorted(stored - wanted.keys()):
+            raise WeightsError(f"{self.path} has tensors that its configuration does not: {listed(unexpected)}")
+        tensors = {}
+        for name, tensor in self._read(wanted):
+            if tensor.shape != wanted[name]:
+                raise WeightsError(
+                    f"{self.path}: {name} does not fit: expected shape {tuple(wanted[name])}, got {tuple(tensor.shape)}"
+                )
+            tensors[name.removeprefix(prefix)] = tensor.to(device=device, dtype=dtype, copy=True)
+        module.load_state_dict(tensors, assign=True)
+        module.to(device)  # what is not stored
+
+    def rows(self, name: str, ids: Tensor) -> Tensor:
+        """Rows (*ids.shape, C) of a table, on the CPU and in the dtype of the file; no other rows are read."""
+        if name not in self._shards:
+            raise WeightsError(f"{self.path} lacks {name}; get the model again with `virst weights pull`")
+        ((_, table),) = self._read([name])
+        return table[ids.cpu()]
+
+    def _read(self, names: Iterable[str]) -> Iterator[tuple[str, Tensor]]:
+        """Memory-mapped tensors, shard by shard; a shard leaves memory when the last of its tensors does."""
+        by_shard: dict[Path, list[str]] = {}
+        for name in names:
+            by_shard.setdefault(self._shards[name], []).append(name)
+        for shard, inside in by_shard.items():
+            try:
+                with safe_open(shard, "pt") as file:
+                    yield from ((name, file.get_tensor(name)) for name in inside)
+            except (SafetensorError, OSError) as error:
+                raise WeightsError(f"{shard} can't be read ({error}); get the model again with `virst weights pull`") from None
+
+
+def listed(names: Sequence[str], limit: int = 5) -> str:
+    """Names for a message: the first few and how many there are."""
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+
+
+def _shards(path: Path) -> dict[str, Path]:
+    """Which file holds which tensor, from the index or, for a single file, from its header."""
+    index, single = path / INDEX, path / SINGLE
+    try:
+        if index.is_file():
+            shards = {name: path / file for name, file in json.loads(index.read_text())["weight_map"].items()}
+        elif single.is_file():
+            with safe_open(single, "pt") as file:
+                shards = dict.fromkeys(file.keys(), single)
+        else:
+            raise WeightsError(f"{path} is no model folder: it has neither {INDEX} nor {SINGLE}; see `virst weights list`")
+    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise WeightsError(f"{path} can't be read ({error}); get the model again with `virst weights pull`") from None
+    for shard in set(shards.values()):
+        if shard.parent != path or not shard.is_file():
+            raise WeightsError(f"{shard} is missing; get the model again with `virst weights pull`")
+    return shards

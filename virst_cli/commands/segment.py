@@ -1,0 +1,147 @@
+"""virst segment: a video and sentences in, masks out."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from virst_cli.commands.clock import seconds
+from virst_cli.commands.options import AsJson, Device, Dtype, Formats, Model
+
+if TYPE_CHECKING:
+    from virst_cli.job import Job
+    from virst_cli.run import Result
+
+EPILOG = """\b
+Examples:
+  virst segment video.mp4 "the dog that jumps last"
+  virst segment video.mp4 "the red ball" "the cat" -f overlay,png --start 0:01 -o out
+"""
+SCHEMA_VERSION = 1  # of what --json prints
+NOTHING_FOUND = 3
+
+
+def segment(
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video file, or a folder of frames.")],
+    text: Annotated[list[str], typer.Argument(metavar="TEXT...", help="What to find; several sentences share the work.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Where the folder <video>.virst is made.")
+    ] = Path(),
+    formats: Formats = ["overlay"],  # noqa: B006  Typer copies it
+    model: Model = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    chunk: Annotated[int, typer.Option("--chunk", metavar="N", help="Frames that share anchors.")] = 256,
+    start: Annotated[
+        float, typer.Option("--start", parser=seconds, metavar="TIME", help="Begin here: seconds or HH:MM:SS.")
+    ] = 0.0,
+    end: Annotated[float | None, typer.Option("--end", parser=seconds, metavar="TIME", help="End here.")] = None,
+    faithful: Annotated[bool, typer.Option("--faithful", help="Resize frames just as the published code; slower.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    as_json: AsJson = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail when the video breaks off.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Segment what a sentence describes in a video."""
+    from virst_cli.job import Job, Request
+
+    job = Job(
+        Request(
+            video, text, output=output, formats=formats, model=model, device=device, dtype=dtype, chunk=chunk, faithful=faithful,
+            start=start, end=end,
+        )
+    )  # fmt: skip
+    if dry_run:
+        _print_plan(job, as_json=as_json)
+        return
+    if not quiet:
+        _print_model(job)
+    result = _run(job, overwrite=overwrite, resume=resume, quiet=quiet)
+    if as_json:
+        typer.echo(json.dumps(_summary(job, result), ensure_ascii=False))
+    else:
+        for path in result.files:
+            typer.echo(path)
+    if result.warning is not None:
+        typer.echo(f"virst: warning: {result.warning}", err=True)
+    if result.warning is not None and strict:
+        raise typer.Exit(1)
+    if not any(result.found):
+        typer.echo("virst: nothing was found in the video; the masks are empty", err=True)
+        raise typer.Exit(NOTHING_FOUND)
+
+
+def _run(job: "Job", *, overwrite: bool, resume: bool, quiet: bool) -> "Result":
+    from virst_cli.commands.progress import Progress
+    from virst_cli.run import Run
+
+    with Progress(quiet=quiet) as progress:
+        return Run(job, progress).segment(overwrite=overwrite, resume=resume)
+
+
+def _print_model(job: "Job") -> None:
+    from virst_cli.checkpoints.store import EMBEDDED, import_command
+
+    typer.echo(f"model: {job.model.name} ({job.model})", err=True)
+    if job.model.name == EMBEDDED:
+        known = "dogs, cats, birds, cars, balls and boxes in six colours"
+        typer.echo(f"{EMBEDDED} knows only its synthetic world ({known}); for real videos: {import_command()}", err=True)
+    if job.unknown_words:
+        typer.echo(f"virst: warning: the model does not know: {', '.join(job.unknown_words)}", err=True)
+
+
+def _summary(job: "Job", result: "Result") -> dict[str, Any]:
+    """What --json prints."""
+    run = result.record.run
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run": str(job.folder),
+        "video": run["video"],
+        "model": run["model"],
+        "settings": run["settings"],
+        "frames": run["frames"],
+        "expected_frames": run["expected_frames"],
+        "found": any(result.found),
+        "sentences": [{"text": text, "found": found} for text, found in zip(run["sentences"], result.found, strict=True)],
+        "warning": result.warning,
+        "timings": run["timings"],
+        "peak_memory_bytes": run["peak_memory_bytes"],
+        "files": [str(path) for path in result.files],
+    }
+
+
+def _print_plan(job: "Job", *, as_json: bool) -> None:
+    """What --dry-run says; nothing has been written."""
+    from virst_cli import estimate
+    from virst_cli.memory import readable
+
+    frames, disk, info = estimate.frame_count(job), estimate.disk(job), job.info
+    if as_json:
+        plan = {
+            "schema_version": SCHEMA_VERSION,
+            "dry_run": True,
+            "run": str(job.folder),
+            "frames": frames,
+            "duration": info.duration,
+            "size": [info.height, info.width],
+            "rate": str(info.rate),
+            "model": str(job.model),
+            "sentences": list(job.request.sentences),
+            "files": [str(path) for path in job.files],
+            "memory_bytes": estimate.memory(job),
+            "disk_bytes": disk,
+        }
+        typer.echo(json.dumps(plan, ensure_ascii=False))
+        return
+    length = "" if info.duration is None else f", {info.duration:g} s"
+    typer.echo(
+        f"video: {'?' if frames is None else frames} frames{length}, {info.width}x{info.height}, {float(info.rate):g} a second"
+    )
+    typer.echo(f"model: {job.model.name} ({job.model})")
+    typer.echo(f"memory: about {readable(estimate.memory(job))}; disk: about {'?' if disk is None else readable(disk)}")
+    typer.echo("files that would be written:")
+    for path in job.files:
+        typer.echo(f"  {path}")
