@@ -25,8 +25,8 @@ def main(folder: Path) -> None:
         for index, frame in enumerate(clip.frames):
             video.write(frame, float(index / RATE))
     with PngFolder(folder / "dogs.masks") as masks:
-        for mask in clip.masks(sentence):
-            masks.write(mask)
+        for index, mask in enumerate(clip.masks(sentence)):
+            masks.write(np.uint8(255) * mask, float(index / RATE))
     print(f"{folder / 'dogs.mp4'}: {len(clip.frames)} frames; {SENTENCE!r} covers {np.mean(clip.masks(sentence)):.1%} of them")
 
 
