@@ -29,4 +29,4 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Tests neither see nor change the models of this machine's user."""
     monkeypatch.setenv("VIRST_HOME", str(tmp_path / "home"))
-    yield
+    return

@@ -19,7 +19,7 @@ BELOW: dict[str, set[str]] = {
     "memory": {"errors"},
     "video": {"errors"},
     "model": {"errors"},
-    "world": {"errors"},
+    "world": {"errors", "outputs"},
     "tracking": {"errors", "model"},
     "outputs": {"errors", "video"},
     "checkpoints": {"errors", "model", "outputs"},
@@ -32,7 +32,7 @@ BELOW: dict[str, set[str]] = {
     "estimate": {"job", "model", "plan"},
     "export": {"errors", "video", "outputs"},
     "run": {"errors", "memory", "outputs", "segmenter", "loading", "job", "state"},
-    "bench": {"errors", "video", "outputs", "world", "segmenter"},
+    "bench": {"errors", "memory", "video", "outputs", "world", "segmenter"},
     "training": {"errors", "model", "checkpoints", "world", "plan", "tracking", "outputs", "video"},
 }
 ABOVE = {"commands", "app", "__main__", "__init__"}  # these may import everything

@@ -57,9 +57,7 @@ def test_baselines_are_reported_by_type_for_the_same_sentences() -> None:
     found = run(SMALL, Oracle(SMALL), name="oracle").as_dict()
     assert set(found["baselines"]) == {LARGEST, RANDOM, SHUFFLED}
     for baseline in found["baselines"].values():
-        assert {name: s["n"] for name, s in baseline["by_type"].items()} == {
-            name: s["n"] for name, s in found["by_type"].items()
-        }
+        assert {name: s["n"] for name, s in baseline["by_type"].items()} == {name: s["n"] for name, s in found["by_type"].items()}
         assert 0 < baseline["scores"]["J&F"] < 100
 
 

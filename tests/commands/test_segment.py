@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.commands.conftest import FRAMES, Virst
-from tests.commands.running import cold
+from tests.commands.running import cold, environment
 from virst_cli.outputs.record import Record
 
 
@@ -140,3 +142,19 @@ def test_odd_names_are_plain_files(name: str, clip: Path, blind: Path, virst: Vi
     done = virst("segment", "--model", blind, "--start", "1.5", "-q", "--", name, "the dog")
     assert done.code == 3, done.err
     assert (tmp_path / done.out.splitlines()[0]).is_file()
+
+
+def test_nothing_is_fetched_from_the_network(clip: Path, blind: Path, tmp_path: Path):
+    program = """
+import socket, sys
+
+def refuse(self, address):
+    raise AssertionError(f"a connection to {address}")
+
+socket.socket.connect = socket.socket.connect_ex = refuse
+from virst_cli.app import run
+sys.exit(run(sys.argv[1:]))
+"""
+    command = [sys.executable, "-c", program, "segment", str(clip), "the dog", "--model", str(blind), "--end", "0.4", "-q"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment({}), capture_output=True, text=True)
+    assert done.returncode == 3, done.stderr

@@ -21,7 +21,19 @@ def peak(folder: Path, model: Path, frames: int) -> int:
     with VideoWriter(video, size=(96, 64), rate=Fraction(25)) as writer:
         for index in range(frames):
             writer.write(clip[index % len(clip)], index / 25)
-    command = [sys.executable, "-m", "virst_cli", "segment", str(video), "the red dog", "a cat", "--model", str(model), "-o", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "virst_cli",
+        "segment",
+        str(video),
+        "the red dog",
+        "a cat",
+        "--model",
+        str(model),
+        "-o",
+        str(folder),
+    ]
     done = subprocess.run([*command, "--json", "--quiet"], capture_output=True, text=True, check=False)
     assert done.returncode in (0, 3), done.stderr
     return json.loads(done.stdout)["peak_memory_bytes"]

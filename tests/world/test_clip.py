@@ -84,9 +84,7 @@ def test_visible_pixels_lie_around_the_path(clips: list[Clip]) -> None:
             reach = 18.5 if thing.size == "small" else 30.5
             for t in range(8):
                 y, x = np.nonzero(clip.ids[t] == i + 1)
-                assert (abs(x + 0.5 - thing.path[t, 0]) <= reach).all() and (
-                    abs(y + 0.5 - thing.path[t, 1]) <= reach
-                ).all()
+                assert (abs(x + 0.5 - thing.path[t, 0]) <= reach).all() and (abs(y + 0.5 - thing.path[t, 1]) <= reach).all()
 
 
 def test_a_thing_is_seen_in_exactly_the_frames_in_which_it_is_not_absent(clips: list[Clip]) -> None:

@@ -135,9 +135,7 @@ def test_position_sentences_mean_the_only_one_on_that_side(clips: list[Clip]) ->
 def test_relation_sentences_mean_the_only_one_so_placed(clips: list[Clip]) -> None:
     words = r" (left of|right of|above|over|below|under|next to|near|beside) the "
     for clip, s in _with(clips, "relation"):
-        who, relation, other = re.split(
-            words, s.text.rstrip("?").replace("to the left", "left").replace("to the right", "right")
-        )
+        who, relation, other = re.split(words, s.text.rstrip("?").replace("to the left", "left").replace("to the right", "right"))
         (j,) = (i for i, t in enumerate(clip.things) if _named(other, t))
 
         def there(t: Thing, j: int = j, relation: str = relation, clip: Clip = clip) -> bool:

@@ -8,7 +8,6 @@ baselines.py    what one gets without understanding the sentence
 course.py       which videos a run takes, and how far it is
 runner.py       a model over a data set
 predictions.py  masks from elsewhere over a data set
-memory.py       the process's peak
 report.py       the result, and its JSON
 table.py        the result for people
 """

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from virst_cli.bench.course import Progress, choose, told
-from virst_cli.bench.memory import peak_memory
 from virst_cli.bench.metrics import Mask
 from virst_cli.bench.report import Report
 from virst_cli.bench.samples import Dataset, Sample
 from virst_cli.bench.scores import Row, score
 from virst_cli.errors import UsageError
+from virst_cli.memory import peak_bytes
 from virst_cli.video.folder import pictures
 from virst_cli.video.source import shown
 
@@ -47,7 +47,7 @@ def score_predictions(
         missing=missing,
         videos=len(chosen),
         fps=None,
-        peak_memory=peak_memory(),
+        peak_memory=peak_bytes(),
     )
 
 

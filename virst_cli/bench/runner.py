@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from virst_cli.bench.baselines import SHUFFLED, object_rows, shuffled_sentences
 from virst_cli.bench.course import Progress, choose, told
-from virst_cli.bench.memory import peak_memory
 from virst_cli.bench.report import Report
 from virst_cli.bench.samples import Dataset, Image
 from virst_cli.bench.scores import Row, score, zeros
 from virst_cli.errors import VideoError
+from virst_cli.memory import peak_bytes
 
 Answers = Iterator[NDArray[np.bool_]]  # per frame n, H, W
 
@@ -73,7 +73,7 @@ def run(
         missing=missing,
         videos=len(chosen),
         fps=clock.frames / clock.seconds if clock.frames else None,
-        peak_memory=peak_memory(),
+        peak_memory=peak_bytes(),
         baselines=dict(baselines),
     )
 

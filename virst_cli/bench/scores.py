@@ -46,9 +46,7 @@ def score(sample: Sample, answers: Iterable[Iterable[Mask | None]]) -> list[Row]
 
 def zeros(sample: Sample) -> list[Row]:
     """The rows of a video that could not be answered; the caller lists it as missing."""
-    return [
-        Row(sample.video, expression.id, expression.type, 0.0, 0.0, empty=False) for expression in sample.expressions
-    ]
+    return [Row(sample.video, expression.id, expression.type, 0.0, 0.0, empty=False) for expression in sample.expressions]
 
 
 def means(rows: Sequence[Row]) -> Scores:

@@ -98,14 +98,23 @@ UNDERSTAND = Stage(
 )
 JOIN = Stage(
     "join",
-    steps=1100,
+    steps=515,
     rate=8e-4,
     trains=(*SAM_SEES, *SAM_DECODES, "vision", "language_model", "fusion.seg_prompter"),
     losses={**MASKS, "attention": 1.0, **KNOWLEDGE, "heat": 0.7, "target": 0.3, "vocabulary": 0.15, "tower": 0.2},
     fades=(("attention", 0.3), ("heat", 0.4)),
-    types=((0.25, EASY), (0.7, TIMELESS), (1.0, TYPES)),
+    types=((0.6, EASY), (1.0, TIMELESS)),
     batches=((4, 8, 6, 3), (4, 8, 6, 3), (2, 16, 6, 5), (4, 8, 6, 3), (4, 8, 6, 3), (1, 32, 4, 8)),
-    cosine=0.25,
+)
+SHARPEN = Stage(
+    "sharpen",
+    steps=600,
+    rate=1e-3,
+    trains=(*SAM_DECODES, "vision.mm_projector", "language_model", "fusion.seg_prompter"),
+    losses={**MASKS, "attention": 0.5, "words": 0.1, "heat": 0.5, "point": 0.2, "target": 0.1},
+    types=((0.6, TIMELESS), (1.0, TYPES)),
+    batches=((4, 8, 6, 8), (4, 8, 6, 8), (4, 8, 6, 8), (2, 16, 6, 12), (4, 8, 6, 8), (4, 8, 6, 8), (4, 8, 6, 8), (1, 32, 4, 16)),
+    cosine=0.3,
 )
 PROPAGATE = Stage(
     "propagate",
@@ -117,7 +126,7 @@ PROPAGATE = Stage(
     batches=((4, 4, 3, 0), (4, 8, 3, 0), (3, 12, 3, 0)),
     cosine=0.4,
 )
-RECIPE = (SEE, READ, UNDERSTAND, JOIN, PROPAGATE)
+RECIPE = (SEE, READ, UNDERSTAND, JOIN, SHARPEN, PROPAGATE)
 
 
 def scaled(recipe: Sequence[Stage], effort: float) -> tuple[Stage, ...]:

@@ -64,9 +64,7 @@ def vocabulary() -> list[str]:
     return sorted({word for phrase in phrases for word in phrase.split()})
 
 
-def write_sentences(
-    rng: np.random.Generator, facts: Facts, *, count: int, types: Sequence[str]
-) -> tuple[Sentence, ...]:
+def write_sentences(rng: np.random.Generator, facts: Facts, *, count: int, types: Sequence[str]) -> tuple[Sentence, ...]:
     """Up to `count` different sentences of the given types, of as many types as the clip allows."""
     writer = _Writer(rng, facts)
     weights = np.array([WEIGHTS[t] for t in types])
@@ -130,7 +128,7 @@ class _Writer:
     def _attribute(self) -> Proposal:
         i = self._pick(self.everyone)
         noun = self._noun(i, colour=0.8, generic=0.25)
-        if noun.kind == "thing" and noun.colour is None or len(self._group(noun)) != 1:
+        if (noun.kind == "thing" and noun.colour is None) or len(self._group(noun)) != 1:
             return None
         return self._looks(noun), [i]
 

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from pycocotools import mask as coco
 
 from virst_cli.errors import OutputError, UsageError
+from virst_cli.outputs.rle import Rle, encode
 from virst_cli.world.clip import make_clip
 
 SENTENCES = 6  # per video
@@ -44,13 +44,13 @@ def write_mevis(
     if (root / "meta_expressions.json").exists():
         raise OutputError(f"{root} holds a data set already: choose another folder or remove it")
     meta: dict[str, Any] = {}
-    masks: dict[str, list[dict[str, Any] | None]] = {}
+    masks: dict[str, list[Rle | None]] = {}
     for number in range(videos):
         clip = make_clip(np.random.default_rng((seed, number, 0, 0, 2)), frames=frames, size=size, sentences=SENTENCES)
         name, first = f"world{number:05d}", len(masks)
         _write_frames(root / "JPEGImages" / name, clip.frames)
         for i in range(len(clip.things)):
-            masks[str(first + i)] = [_rle(ids == i + 1) for ids in clip.ids]
+            masks[str(first + i)] = [encode(ids == i + 1) if (ids == i + 1).any() else None for ids in clip.ids]
         expressions = {
             str(k): {
                 "exp": s.text,
@@ -72,11 +72,3 @@ def _write_frames(folder: Path, frames: npt.NDArray[np.uint8]) -> None:
             Image.fromarray(frame).save(folder / f"{t:05d}.jpg", quality=QUALITY)
     except OSError as error:
         raise OutputError(f"cannot write to {folder}: {error.strerror}; choose another folder") from error
-
-
-def _rle(mask: npt.NDArray[np.bool_]) -> dict[str, Any] | None:
-    """The field's compressed run lengths, or None where nothing is visible."""
-    if not mask.any():
-        return None
-    code = coco.encode(np.asfortranarray(mask, dtype=np.uint8))
-    return {"size": list(code["size"]), "counts": code["counts"].decode("ascii")}

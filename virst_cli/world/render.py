@@ -100,9 +100,7 @@ def _background(width: int, height: int, number: int) -> npt.NDArray[np.uint8]:
         image += rng.uniform(4, 14) * np.tanh(4 * wave)[..., None] * below
     for cells in (3, 7, 17, 43):
         blotch = rng.normal(size=(cells, cells)).astype(np.float32)
-        image += (
-            rng.uniform(3, 9) * np.asarray(Image.fromarray(blotch).resize((w, h), Image.Resampling.BICUBIC))[..., None]
-        )
+        image += rng.uniform(3, 9) * np.asarray(Image.fromarray(blotch).resize((w, h), Image.Resampling.BICUBIC))[..., None]
     canvas: npt.NDArray[np.uint8] = np.clip(image, 0, 255).astype(np.uint8)
     return canvas
 

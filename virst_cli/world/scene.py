@@ -35,9 +35,7 @@ def order_margin(frames: int) -> int:
     return max(2, round(frames / 12))
 
 
-def draw_scene(
-    rng: np.random.Generator, *, frames: int, width: int, height: int, shared: float = SHARED
-) -> list[Actor]:
+def draw_scene(rng: np.random.Generator, *, frames: int, width: int, height: int, shared: float = SHARED) -> list[Actor]:
     """Two to four actors (one, if there is no room for more); `shared` of the scenes have a timed event in common."""
     for _ in range(CASTS):
         actors = _placed(rng, _cast(rng, frames, shared), frames=frames, width=width, height=height)

@@ -74,9 +74,7 @@ class MevisSet:
             bare = [
                 video
                 for video, meta in self._videos.items()
-                if not meta["frames"]
-                or not meta["expressions"]
-                or not all(e["exp"] for e in meta["expressions"].values())
+                if not meta["frames"] or not meta["expressions"] or not all(e["exp"] for e in meta["expressions"].values())
             ]
         except (KeyError, TypeError, AttributeError) as error:
             raise UsageError(f"{shown(self.folder / META)}: not in the form of MeViS: {error!r}") from None

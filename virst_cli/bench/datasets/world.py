@@ -45,8 +45,7 @@ class WorldSet:
             frame_names=[f"{t:05d}" for t in range(self.frames)],
             frames=list(clip.frames),
             expressions=[
-                Expression(str(k), said.text, list(clip.masks(said)), said.type)
-                for k, said in enumerate(clip.sentences)
+                Expression(str(k), said.text, list(clip.masks(said)), said.type) for k, said in enumerate(clip.sentences)
             ],
             objects=clip.ids,
         )
