@@ -14,6 +14,7 @@ from virst_cli.bench import open_dataset, run
 from virst_cli.bench.datasets.mevis import MASKS, META, MevisSet
 from virst_cli.errors import UsageError
 from virst_cli.world import make_clip, write_mevis
+from virst_cli.world.layout import clip_key
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def edit(path: Path, change: Callable[[Any], None]) -> None:
 
 def test_what_virst_world_wrote_reads_back_with_its_types(root: Path) -> None:
     for number, sample in enumerate(MevisSet(root)[i] for i in range(3)):
-        clip = make_clip(np.random.default_rng((5, number)), frames=8, size=(64, 48), sentences=6)
+        clip = make_clip(np.random.default_rng(clip_key(5, number)), frames=8, size=(64, 48), sentences=6)
         assert sample.video == f"world{number:05d}"
         assert list(sample.frame_names) == [f"{t:05d}" for t in range(8)]
         assert [frame.shape for frame in sample.frames] == [(48, 64, 3)] * 8

@@ -10,6 +10,7 @@ from pycocotools import mask as coco
 
 from virst_cli.errors import OutputError, UsageError
 from virst_cli.world import make_clip, write_mevis
+from virst_cli.world.layout import clip_key
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools with numpy 2
@@ -20,7 +21,7 @@ def test_the_written_data_set_holds_the_same_frames_sentences_and_masks(tmp_path
     masks = json.loads((root / "mask_dict.json").read_text())
     assert len(videos) == 3
     for number, (name, video) in enumerate(videos.items()):
-        clip = make_clip(np.random.default_rng((5, number)), frames=9, size=(96, 64), sentences=6)
+        clip = make_clip(np.random.default_rng(clip_key(5, number)), frames=9, size=(96, 64), sentences=6)
         assert video["frames"] == [f"{t:05d}" for t in range(9)]
         stored = sorted((root / "JPEGImages" / name).iterdir())
         assert [p.stem for p in stored] == video["frames"]

@@ -25,6 +25,11 @@ SENTENCES = 6  # per video
 QUALITY = 95  # of the JPEG frames
 
 
+def clip_key(seed: int, number: int) -> tuple[int, ...]:
+    """What clip `number` of a written data set is drawn from; no batch of training is drawn from it, whatever the seeds."""
+    return (seed, number, 0, 0, 2)  # numpy pads short keys with zeros, so the last one must not be zero
+
+
 def write_mevis(
     folder: Path,
     *,
@@ -46,7 +51,7 @@ def write_mevis(
     meta: dict[str, Any] = {}
     masks: dict[str, list[Rle | None]] = {}
     for number in range(videos):
-        clip = make_clip(np.random.default_rng((seed, number, 0, 0, 2)), frames=frames, size=size, sentences=SENTENCES)
+        clip = make_clip(np.random.default_rng(clip_key(seed, number)), frames=frames, size=size, sentences=SENTENCES)
         name, first = f"world{number:05d}", len(masks)
         _write_frames(root / "JPEGImages" / name, clip.frames)
         for i in range(len(clip.things)):
