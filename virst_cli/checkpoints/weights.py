@@ -88,7 +88,7 @@ class ModelFolder:
         wanted = {prefix + name: tensor.shape for name, tensor in module.state_dict().items()}
         stored = {name for name in self._shards if name.startswith(prefix)}
         if missing := sorted(wanted.keys() - stored):
-            raise WeightsError(f"{self.path} lacks {listed(missing)}; get the model again with `virst weights pull`")
+            raise WeightsError(f"{self.path} lacks {listed(missing)}; import it again with `virst weights import`")
         if unexpected := sorted(stored - wanted.keys()):
             raise WeightsError(f"{self.path} has tensors that its configuration does not: {listed(unexpected)}")
         tensors = {}
@@ -104,7 +104,7 @@ class ModelFolder:
     def rows(self, name: str, ids: Tensor) -> Tensor:
         """Rows (*ids.shape, C) of a table, on the CPU and in the dtype of the file; no other rows are read."""
         if name not in self._shards:
-            raise WeightsError(f"{self.path} lacks {name}; get the model again with `virst weights pull`")
+            raise WeightsError(f"{self.path} lacks {name}; import it again with `virst weights import`")
         ((_, table),) = self._read([name])
         return table[ids.cpu()]
 
@@ -118,7 +118,7 @@ class ModelFolder:
                 with safe_open(shard, "pt") as file:
                     yield from ((name, file.get_tensor(name)) for name in inside)
             except (SafetensorError, OSError) as error:
-                raise WeightsError(f"{shard} can't be read ({error}); get the model again with `virst weights pull`") from None
+                raise WeightsError(f"{shard} can't be read ({error}); import it again with `virst weights import`") from None
 
 
 def listed(names: Sequence[str], limit: int = 5) -> str:
@@ -139,8 +139,8 @@ def _shards(path: Path) -> dict[str, Path]:
         else:
             raise WeightsError(f"{path} is no model folder: it has neither {INDEX} nor {SINGLE}; see `virst weights list`")
     except (SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise WeightsError(f"{path} can't be read ({error}); get the model again with `virst weights pull`") from None
+        raise WeightsError(f"{path} can't be read ({error}); import it again with `virst weights import`") from None
     for shard in set(shards.values()):
         if shard.parent != path or not shard.is_file():
-            raise WeightsError(f"{shard} is missing; get the model again with `virst weights pull`")
+            raise WeightsError(f"{shard} is missing; import it again with `virst weights import`")
     return shards

@@ -82,7 +82,7 @@ class PromptBuilder:
         except WeightsError:
             raise
         except Exception as error:  # tokenizers raises bare Exception
-            raise WeightsError(f"{path} is no tokenizer ({error}); get the model again with `virst weights pull`") from None
+            raise WeightsError(f"{path} is no tokenizer ({error}); import it again with `virst weights import`") from None
 
     def build(self, sentence: str, *, question: int = 1, answer: int = 1) -> Prompt:
         """The prompt for a sentence; templates count from 1. Raises SentenceError for what can't be asked."""
