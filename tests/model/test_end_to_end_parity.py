@@ -3,9 +3,9 @@
 The frame choice, the positions of the fusion frames and the templates are given, because the published code draws them at
 random.
 
-Every frame hands its rounded memory on to the next, and that makes much of little: prompts that differ by 1e-6, which is what merged
-LoRA and another attention kernel come to, end 40 frames later in masks that differ by one pixel in a thousand. So a long clip is
-propagated from the golden prompts, once ours were found equal to them; that path has no excuse and comes out exact.
+Every frame hands its rounded memory on to the next, and that makes much of little: prompts that differ by 1e-6, which is what
+merged LoRA and another attention kernel come to, end 40 frames later in masks that differ by one pixel in a thousand. So a long
+clip is propagated from the golden prompts, once ours were found equal to them; that path has no excuse and comes out exact.
 """
 
 from collections.abc import Callable
