@@ -13,15 +13,15 @@ from virst_cli.outputs.png import PngFolder
 from virst_cli.video.write import VideoWriter
 from virst_cli.world import make_clip
 
-SEED = 18
+SEED = 656
 SENTENCE = "the dog that jumps last"
 RATE = Fraction(8)
 
 
 def main(folder: Path) -> None:
-    clip = make_clip(SEED, frames=24, size=(256, 256), sentences=8, types=("order",))
+    clip = make_clip(SEED, frames=24, size=(384, 384), sentences=8, types=("order",))
     sentence = next(said for said in clip.sentences if said.text == SENTENCE)
-    with VideoWriter(folder / "dogs.mp4", size=(256, 256), rate=RATE) as video:
+    with VideoWriter(folder / "dogs.mp4", size=(384, 384), rate=RATE) as video:
         for index, frame in enumerate(clip.frames):
             video.write(frame, float(index / RATE))
     with PngFolder(folder / "dogs.masks") as masks:
