@@ -28,7 +28,6 @@ def peak(folder: Path, model: Path, frames: int) -> int:
         "segment",
         str(video),
         "the red dog",
-        "a cat",
         "--model",
         str(model),
         "-o",
