@@ -14,7 +14,7 @@ from virst_cli.model.virst import Virst
 from virst_cli.segmenter import Segmenter
 from virst_cli.training.export import export
 from virst_cli.training.loop import LOG, Trainer
-from virst_cli.training.stages import JOIN, RECIPE, SEE
+from virst_cli.training.stages import JOIN, RECIPE, SEE, SHARPEN
 from virst_cli.training.vocabulary import word_tokenizer
 from virst_cli.world import make_clip, vocabulary
 
@@ -46,7 +46,7 @@ def test_an_interrupted_run_resumes_to_the_same_losses_and_weights(tmp_path, mon
 
 
 def test_a_stage_changes_only_what_it_trains(tmp_path):
-    made = trainer(tmp_path, recipe=(SHORT[3],))  # propagate
+    made = trainer(tmp_path, recipe=(SHORT[-1],))  # propagate
     before = {name: value.clone() for name, value in made.teacher.state_dict().items()}
     made.run()
     changed = {name for name, value in made.teacher.state_dict().items() if not torch.equal(value, before[name])}
@@ -76,7 +76,7 @@ def test_the_export_is_a_model_folder_that_answers_as_the_trainer_does(tmp_path)
 
 
 def test_rates_warm_up_hold_and_fall_and_weights_fade():
-    rates = [JOIN.rate_at(step) for step in range(JOIN.steps)]
-    assert rates[0] < rates[60] == JOIN.rate == rates[JOIN.steps // 2]
-    assert rates[-1] < 0.01 * JOIN.rate
+    rates = [SHARPEN.rate_at(step) for step in range(SHARPEN.steps)]
+    assert rates[0] < rates[60] == SHARPEN.rate == rates[SHARPEN.steps // 2]
+    assert rates[-1] < 0.01 * SHARPEN.rate
     assert JOIN.weights_at(JOIN.steps)["attention"] == pytest.approx(0.3 * JOIN.losses["attention"])
