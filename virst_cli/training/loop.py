@@ -158,8 +158,10 @@ class Trainer:
 
     def _finish_stage(self) -> None:
         """What was averaged becomes the weights."""
-        if self.average:
-            self.teacher.load_state_dict(self.average, strict=False)  # by design only what this stage trained
+        parameters = dict(self.teacher.named_parameters())
+        with torch.no_grad():
+            for name, value in self.average.items():
+                parameters[name].copy_(value)
         self.average = {}
         self.stage, self.step = self.stage + 1, 0
         self._save()
