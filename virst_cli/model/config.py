@@ -8,7 +8,7 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from virst_cli.errors import WeightsError
 
@@ -115,7 +115,6 @@ class VirstConfig:
     vision: VisionConfig
     language: LanguageConfig
     segmentation: SegmentationConfig
-    lower_case: bool = True
 
     def to_json(self) -> str:
         return json.dumps({"schema_version": 1, **dataclasses.asdict(self)}, indent=1) + "\n"
@@ -167,5 +166,3 @@ VIRST_NANO = VirstConfig(
         content_match=True,
     ),
 )  # fmt: skip
-
-PRESETS: dict[Literal["virst-7b", "virst-nano"], VirstConfig] = {"virst-7b": VIRST_7B, "virst-nano": VIRST_NANO}

@@ -38,12 +38,6 @@ class FrameFeatures(NamedTuple):
     middle: Tensor  # B,C/4,2h,2w
     coarse: Tensor  # B,C,h,w   the `vision_features` that both fusions see
 
-    def frame(self, index: int) -> "FrameFeatures":
-        return FrameFeatures(*(level[index : index + 1] for level in self))
-
-    def detach(self) -> "FrameFeatures":
-        return FrameFeatures(*(level.detach() for level in self))
-
 
 @dataclass
 class Tracked:

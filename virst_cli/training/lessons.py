@@ -1,4 +1,4 @@
-"""What the model is taught: the losses of one batch, for each of the four stages (see, understand, join, propagate).
+"""What the model is taught: the losses of one batch, for each stage of the recipe in `stages`.
 
 The stages follow the paper's idea (align, then masks, then propagation); `heads` and the second half of `losses` are
 what training from nothing adds. The model is always in eval mode: there is no dropout, and SAM2 then tracks in training
@@ -250,7 +250,7 @@ class Teacher(nn.Module):
         targets = batch.targets.flatten(0, 1)
 
         def at(time: int) -> FrameFeatures:
-            return seen.at(clip * frames + time).detach()
+            return seen.at(clip * frames + time)
 
         def truth(time: int) -> Tensor:
             return batch.masks(clip, torch.full_like(clip, time), targets)

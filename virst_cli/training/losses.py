@@ -54,13 +54,11 @@ def presence_loss(score: Tensor, truth: Tensor) -> Tensor:
 # --- help for training from nothing ---------------------------------------------------------------------------------------------
 
 
-def mass_on_target(logits: Tensor, weights: Tensor, rows: Tensor | None = None) -> Tensor:
+def mass_on_target(logits: Tensor, weights: Tensor) -> Tensor:
     """Minus log of the softmax mass on the target: logits (...,K), weights (...,K) in 0..1; rows without target do not count."""
     inside = torch.logsumexp(logits.float() + (weights + 1e-6).log(), dim=-1)
     loss = torch.logsumexp(logits.float(), dim=-1) - inside
     has = weights.amax(-1) > 0
-    if rows is not None:
-        has = has & rows
     return (loss * has).sum() / has.sum().clamp(min=1)
 
 
