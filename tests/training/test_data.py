@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from virst_cli.model.prompt import PromptBuilder
-from virst_cli.training.data import collate, draw
+from virst_cli.training.data import AROUND, collate, draw
 from virst_cli.training.vocabulary import word_tokenizer
 from virst_cli.world import TYPES, make_clip, vocabulary
 
@@ -22,7 +22,7 @@ def test_the_same_seed_gives_the_same_batch_and_another_seed_another():
 
 def test_the_truth_of_a_row_is_the_mask_of_its_sentence():
     clips = [make_clip(seed, frames=8, sentences=4) for seed in range(3)]
-    batch = collate(clips, PROMPTS, 4)
+    batch = collate(clips, PROMPTS, 4, 128)
     for b, clip in enumerate(clips):
         for s, sentence in enumerate(clip.sentences[:4]):
             truth = batch.masks(torch.tensor([b]), torch.tensor([5]), batch.targets[b, s][None])
@@ -31,7 +31,7 @@ def test_the_truth_of_a_row_is_the_mask_of_its_sentence():
 
 def test_cells_say_how_much_of_them_a_sentence_covers():
     clip = make_clip(3, frames=8, sentences=2)
-    batch = collate([clip], PROMPTS, 2)
+    batch = collate([clip], PROMPTS, 2, 128)
     share = batch.share(batch.targets)[0, 0]  # T,cells
     mask = clip.masks(clip.sentences[0])
     np.testing.assert_allclose(share.numpy().sum(1) * 16 * 16, mask.sum((1, 2)), rtol=1e-5)
@@ -55,3 +55,28 @@ def test_types_are_as_asked_for():
     batch = draw((0,), PROMPTS, clips=4, frames=8, sentences=2, size=64, types=("nothing",))
     assert not batch.targets.any()
     assert set(TYPES) >= {"order", "nothing"}
+
+
+def test_clips_of_any_shape_come_out_square_with_their_masks_still_on_their_things():
+    clip = make_clip(5, frames=8, size=(192, 108), sentences=2)
+    batch = collate([clip], PROMPTS, 2, 128)
+    assert batch.images.shape == (1, 8, 3, 128, 128)
+    whole, small = clip.ids > 0, batch.ids[0].numpy() > 0
+    np.testing.assert_allclose(small.mean(), whole.mean(), atol=0.01)
+    assert batch.centre.max() < 2  # in shares of the sides, not in pixels
+
+
+def test_the_moments_of_a_sentence_are_those_in_which_its_targets_do_what_it_says():
+    seen = 0
+    for seed in range(40):
+        clip = make_clip(seed, frames=8, sentences=4, types=("motion", "order"))
+        batch = collate([clip], PROMPTS, 4, 128)
+        for s, sentence in enumerate(clip.sentences[:4]):
+            assert sentence.event is not None
+            for k, thing in enumerate(clip.things):
+                done = {t for e in thing.events if e.name == sentence.event for t in range(e.start - AROUND, e.end + AROUND)}
+                marked = set(batch.moments[0, s, :, k].nonzero()[:, 0].tolist())
+                assert marked <= done
+                assert bool(marked) == (k in sentence.targets)
+                seen += bool(marked)
+    assert seen > 40

@@ -12,7 +12,9 @@ from virst_cli.model.config import VIRST_NANO
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.model.virst import Virst
 from virst_cli.segmenter import Segmenter
+from virst_cli.training.data import WorldClips
 from virst_cli.training.export import export
+from virst_cli.training.lessons import from_nothing
 from virst_cli.training.loop import LOG, Trainer
 from virst_cli.training.stages import JOIN, RECIPE, SEE, SHARPEN
 from virst_cli.training.vocabulary import word_tokenizer
@@ -24,7 +26,8 @@ SHORT = tuple(replace(stage, steps=2, batches=((1, 8, 2, 1),)) for stage in RECI
 
 def trainer(folder: Path, recipe=SHORT) -> Trainer:
     torch.set_num_threads(1)
-    return Trainer(VIRST_NANO, PromptBuilder(word_tokenizer(vocabulary())), recipe, folder, seed=3)
+    prompts = PromptBuilder(word_tokenizer(vocabulary()))
+    return Trainer(from_nothing(VIRST_NANO, prompts, 3), WorldClips(prompts, 128), prompts, recipe, folder, seed=3)
 
 
 def logged(folder: Path) -> list[dict]:

@@ -12,15 +12,15 @@ import pytest
 from virst_cli.world import COLOURS, KINDS, TYPES, Clip, Sentence, Thing, make_clip, vocabulary
 from virst_cli.world.things import ABSENT, AIR, STILL
 
-NOUNS = {"vehicle": "car", "crate": "box", **{k: k for k in KINDS}}
+NOUNS = {"vehicle": "car", "automobile": "car", "crate": "box", "puppy": "dog", "kitten": "cat", **{k: k for k in KINDS}}
 DOES = {
-    "jump": r"jump|hop",
-    "stop": r"stop",
-    "enter": r"enter|com(es?|ing) in",
+    "jump": r"jump|hop|leap",
+    "stop": r"stop|halt",
+    "enter": r"enter|com(es?|ing) in|\bappear",
     "leave": r"leav|go(es|ing)? away|disappear",
     "still": r"still|not mov",
-    "left": r"(mov|go)\w* (to the )?left",
-    "right": r"(mov|go)\w* (to the )?right",
+    "left": r"(mov|go|head)\w* (to the )?left",
+    "right": r"(mov|go|head)\w* (to the )?right",
 }
 SPLITS = r" (?:that|moving|going|jumping|hopping|stopping|entering|leaving|coming|disappearing|standing|not|to|on|at) "
 
@@ -28,16 +28,16 @@ SPLITS = r" (?:that|moving|going|jumping|hopping|stopping|entering|leaving|comin
 def _named(phrase: str, thing: Thing) -> bool:
     """Whether the words for kind and colour in the phrase fit the thing."""
     for word in phrase.split():
-        singular = {"boxes": "box"}.get(word, word.removesuffix("s"))
+        singular = {"boxes": "box", "puppies": "puppy"}.get(word, word.removesuffix("s"))
         if singular == "animal" and thing.kind not in ("dog", "cat", "bird"):
             return False
         if singular in NOUNS and thing.kind != NOUNS[singular]:
             return False
         if word in COLOURS and thing.colour != word:
             return False
-        if word in ("small", "little", "smallest") and thing.size != "small":
+        if word in ("small", "little", "tiny", "smallest") and thing.size != "small":
             return False
-        if word in ("large", "big", "largest", "biggest") and thing.size != "large":
+        if word in ("large", "big", "huge", "largest", "biggest") and thing.size != "large":
             return False
     return True
 
@@ -70,7 +70,7 @@ def _acts(thing: Thing, action: str) -> bool:
 def _who(text: str) -> str:
     """The part of the sentence that names the thing it asks for."""
     head = re.split(SPLITS, re.sub(r" is (?=\w+\?$)", " ", text).rstrip("?"))[0]
-    return re.split(r" (?:is|in|left|right|above|over|below|under|next|near|beside) ", head)[0]
+    return re.split(r" (?:is|in|left|right|above|over|below|under|next|near|beside|close) ", head)[0]
 
 
 def _with(clips: list[Clip], *types: str) -> list[tuple[Clip, Sentence]]:
@@ -133,7 +133,7 @@ def test_position_sentences_mean_the_only_one_on_that_side(clips: list[Clip]) ->
 
 
 def test_relation_sentences_mean_the_only_one_so_placed(clips: list[Clip]) -> None:
-    words = r" (left of|right of|above|over|below|under|next to|near|beside) the "
+    words = r" (left of|right of|above|over|below|under|next to|near|beside|close to) the "
     for clip, s in _with(clips, "relation"):
         who, relation, other = re.split(words, s.text.rstrip("?").replace("to the left", "left").replace("to the right", "right"))
         (j,) = (i for i, t in enumerate(clip.things) if _named(other, t))
@@ -141,7 +141,7 @@ def test_relation_sentences_mean_the_only_one_so_placed(clips: list[Clip]) -> No
         def there(t: Thing, j: int = j, relation: str = relation, clip: Clip = clip) -> bool:
             both = (t.states != ABSENT) & (clip.things[j].states != ABSENT)
             dx, dy = (clip.things[j].path - t.path)[both].mean(axis=0)
-            if relation in ("next to", "near", "beside"):
+            if relation in ("next to", "near", "beside", "close to"):
                 return bool(np.hypot(dx, dy) <= 60)
             return bool({"l": dx, "r": -dx, "a": dy, "o": dy, "b": -dy, "u": -dy}[relation[0]] > 6)
 
@@ -205,7 +205,7 @@ def test_known_sentences_occur(clips: list[Clip]) -> None:
         r"every \w+ \w+",
         r"the (largest|biggest) \w+",
         r"the \w+ on the left at the (start|end)",
-        r"the \w+ left of the \w+",
+        r"the \w+ (to the )?left of the \w+( \w+)?",
         r"which \w+ \w+s (first|last)\?",
         r"the \w+ one",
     ]

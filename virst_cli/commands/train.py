@@ -1,4 +1,4 @@
-"""`virst train`: make virst-nano from nothing."""
+"""`virst train`: make virst-nano from nothing, or tune it to your own videos."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,24 +11,35 @@ Examples:
   virst train --output my-nano
 
   virst train --output my-nano --effort 0.05 --workers 1
+
+  virst train --init virst-nano --dataset mevis --root my-clips --output mine
 """
 
 
 def train(
     output: Annotated[Path, typer.Option("--output", "-o", help="Model folder to make; the state is kept beside it.")],
+    init: Annotated[str | None, typer.Option("--init", metavar="MODEL", help="Start from this model, not from nothing.")] = None,
+    dataset: Annotated[
+        str, typer.Option("--dataset", metavar="NAME", help="Any of `virst bench` with masks; default: the synthetic world.")
+    ] = "world",
+    root: Annotated[Path | None, typer.Option("--root", metavar="DIR", help="Holds the data set, as for `virst bench`.")] = None,
+    stage: Annotated[list[str] | None, typer.Option("--stage", metavar="NAME", help="Only this stage; repeatable.")] = None,
     effort: Annotated[float, typer.Option(min=0.0001, help="Share of the recipe's steps; less is faster and worse.")] = 1.0,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the clips and of the first weights.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the clips and of the first weights.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the state that an earlier run left.")] = False,
 ) -> None:
-    """Train virst-nano from nothing on the synthetic world.
+    """Train virst-nano from nothing on the synthetic world, or tune a model to your own videos.
 
     The state is saved every minute in OUTPUT.training; stopped at any moment, `--resume` goes on from there to the same losses.
+    Your own videos: in the layout of a data set of `virst bench`, with `--init`.
     """
+    from virst_cli.checkpoints.store import find
     from virst_cli.commands.progress import TrainingProgress
-    from virst_cli.errors import OutputError
+    from virst_cli.errors import OutputError, UsageError
     from virst_cli.training.export import export
     from virst_cli.training.loop import STATE
+    from virst_cli.training.setup import WORLD, Job
     from virst_cli.training.workers import train as run
 
     state = output.with_name(output.name + ".training")
@@ -36,6 +47,11 @@ def train(
         raise OutputError(f"{output} exists already; choose another --output")
     if (state / STATE).exists() and not resume:
         raise OutputError(f"{state} holds an unfinished training; go on with --resume, or remove it")
+    if init is None and (dataset != WORLD or root is not None):
+        raise UsageError("your own videos are too few to learn from nothing; add --init virst-nano")
+    job = Job(
+        state, seed=seed, effort=effort, stages=tuple(stage or ()), init=find(init) if init else None, dataset=dataset, root=root
+    )
     with TrainingProgress() as progress:
-        trainer = run(state, progress.report, workers=workers, effort=effort, seed=seed)
+        trainer = run(job, progress.report, workers=workers)
     typer.echo(export(trainer, output))

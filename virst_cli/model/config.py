@@ -54,6 +54,7 @@ class VisionConfig:
     merged_tokens: int = 64  # visual tokens that a clip keeps
     merging_heads: int = 16
     stem: ConvTrunkConfig | None = None  # patches come from a convolutional trunk; None: one linear layer, as published
+    motion: bool = False  # patches of a stem also see the frames before and after; not part of the published model
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class SegmentationConfig:
     fusion_heads: int = 8  # of the first fusion
     prompter_heads: int = 8
     prompter_layers: int = 2
-    content_match: bool = False  # an unrotated content term in the SegPrompter's attention; not part of the published model
+    content_match: int = 0  # time functions of a content term in the SegPrompter's attention; 0: no such term, as published
     initial_fusion: bool = False
 
     @property
@@ -149,7 +150,7 @@ VIRST_7B = VirstConfig("virst-7b", VisionConfig(), LanguageConfig(), Segmentatio
 VIRST_NANO = VirstConfig(
     "virst-nano",
     VisionConfig(
-        image_size=128, width=128, blocks=4, heads=4, merging_heads=4, stem=ConvTrunkConfig()
+        image_size=128, width=128, blocks=4, heads=4, merging_heads=4, stem=ConvTrunkConfig(), motion=True
     ),
     LanguageConfig(width=128, layers=4, heads=4, key_value_heads=2, mlp=384, vocabulary=256),
     SegmentationConfig(
@@ -163,6 +164,6 @@ VIRST_NANO = VirstConfig(
         decoder_mlp=256,
         iou_hidden=128,
         fusion_strides=(1,),
-        content_match=True,
+        content_match=6,
     ),
 )  # fmt: skip

@@ -58,9 +58,9 @@ class ConvTrunk(nn.Module):
     def forward(self, images: Tensor) -> list[Tensor]:
         return self._maps(images, last=len(self.stages) - 1)
 
-    def down_to(self, images: Tensor, stride: int) -> Tensor:
-        """Only the map at that stride; what lies deeper is not computed."""
-        return self._maps(images, last=(stride // 8).bit_length())[-1]
+    def down_to(self, images: Tensor, stride: int) -> list[Tensor]:
+        """The maps down to that stride; what lies deeper is not computed."""
+        return self._maps(images, last=(stride // 8).bit_length())
 
     def _maps(self, images: Tensor, last: int) -> list[Tensor]:
         maps, x = [], self.stem(images)

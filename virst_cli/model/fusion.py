@@ -106,11 +106,11 @@ class PrompterLayer(nn.Module):
     def forward(
         self, x: Tensor, memory: Tensor, query_places: Tensor, key_places: Tensor, content: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Returns the tokens and the attention's logits (B,heads,Q,K), which training supervises."""
+        """content: (B,Q,K). Returns the tokens and the attention's logits (B,heads,Q,K), which training supervises."""
         x = self.norm1(x + self.self_attn(x, x, x, need_weights=False)[0])
         logits = self.cross_attn.logits(x, memory, query_places, key_places)
         if content is not None:
-            logits = logits + self.content_gain[:, None, None] * content[:, None, None]
+            logits = logits + self.content_gain[:, None, None] * content[:, None]
         x = self.norm2(x + self.cross_attn.read(logits, memory))
         return self.norm3(x + self.ff(x)), logits
 
@@ -120,20 +120,30 @@ def unit(x: Tensor) -> Tensor:
     return nn.functional.layer_norm(x, x.shape[-1:])
 
 
-class ContentMatch(nn.Module):
-    """How well each grid token fits the sentence, whatever its place; not part of the published model.
+def time_functions(frames: int, count: int, device: torch.device | None = None) -> Tensor:
+    """The first `count` cosines of the discrete cosine transform over the frames, (frames, count): what changes with time is a sum of them."""
+    times = (torch.arange(frames, device=device) + 0.5) / frames
+    return torch.cos(math.pi * times[:, None] * torch.arange(count, device=device))
 
-    Nearly all channels of a rotary head are coded by position, so trained from nothing the SegPrompter finds where but not what.
+
+class ContentMatch(nn.Module):
+    """How well each grid token fits what the sentence wants at a time; not part of the published model.
+
+    Nearly all channels of a rotary head are coded by position, so trained from nothing the SegPrompter finds where but not
+    what; and the copies of a query differ only by rotary time, so it can't follow one of two things that look the same.
     """
 
-    def __init__(self, width: int, language_width: int) -> None:
+    def __init__(self, width: int, language_width: int, count: int) -> None:
         super().__init__()
-        self.query = nn.Linear(SEG_TOKENS * language_width, width)
+        self.count = count
+        self.query = nn.Linear(SEG_TOKENS * language_width, count * width)
         self.key = nn.Linear(width, width)
 
-    def forward(self, seg_states: Tensor, memory: Tensor) -> Tensor:
-        query = unit(self.query(seg_states.flatten(1)))[:, :, None]  # B,C,1
-        return (unit(self.key(memory)) @ query)[..., 0] / math.sqrt(query.shape[1])  # B,K
+    def forward(self, seg_states: Tensor, memory: Tensor, frames: int) -> Tensor:
+        """States (B,10,D) and grid tokens (B,K,C) to (B,frames,K)."""
+        parts = self.query(seg_states.flatten(1)).unflatten(1, (self.count, -1))  # B,count,C
+        query = unit(time_functions(frames, self.count, parts.device).to(parts) @ parts)  # B,frames,C
+        return query @ unit(self.key(memory)).transpose(1, 2) / math.sqrt(query.shape[2])
 
 
 class SegPrompter(nn.Module):
@@ -145,7 +155,7 @@ class SegPrompter(nn.Module):
         self.memory_norm = nn.LayerNorm(config.width)
         self.seg_proj = nn.Linear(language_width, config.width)
         self.decoder = nn.ModuleList(PrompterLayer(config) for _ in range(config.prompter_layers))
-        self.content = ContentMatch(config.width, language_width) if config.content_match else None
+        self.content = ContentMatch(config.width, language_width, config.content_match) if config.content_match else None
 
     def look(self, features: Tensor) -> Tensor:
         """Every frame as a grid of tokens, (B,T,g*g,C). The same for all sentences about a video."""
@@ -161,7 +171,7 @@ class SegPrompter(nn.Module):
         queries = self.seg_proj(seg_states).repeat_interleave(frames, dim=1)  # B,10*T,C   the copies differ only by rotary time
         query_places = torch.arange(frames, device=queries.device).repeat(SEG_TOKENS)[:, None]
         key_places = _places(frames, math.isqrt(grids.shape[2]), queries.device)
-        content = self.content(seg_states, memory) if self.content is not None else None
+        content = self.content(seg_states, memory, frames).repeat(1, SEG_TOKENS, 1) if self.content is not None else None
         for layer in self.decoder:
             queries, logits = layer(queries, memory, query_places, key_places, content)
             if attention is not None:

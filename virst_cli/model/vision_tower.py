@@ -4,6 +4,8 @@ A plain vision transformer whose attention is over all patches of a clip at once
 fixed sinusoid over 4 maps of 14x14 positions, each resized to the patch grid.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -41,6 +43,30 @@ class LinearPatches(nn.Module):
         return patches.flatten(2).transpose(1, 2)  # B,F*h*w,C
 
 
+class Motion(nn.Module):
+    """What moves, from the stride-8 maps of a frame and its two neighbours in the clip, one token a patch.
+
+    A thing that moves less than a patch between two frames does not show in the attention of one patch to another.
+    """
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(channels, channels // 2, 1)
+        self.mix = nn.Sequential(
+            nn.Conv2d(3 * (channels // 2), width, 3, stride=2, padding=1),
+            nn.GroupNorm(8, width),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 1),
+        )
+
+    def forward(self, maps: Tensor, frames: int) -> Tensor:
+        """Maps (B*F,C,2h,2w) of clips of F frames to (B*F,width,h,w); the first and the last frame stand in for what is beyond."""
+        here = self.reduce(maps).unflatten(0, (-1, frames))
+        before = torch.cat([here[:, :1], here[:, :-1]], dim=1)
+        after = torch.cat([here[:, 1:], here[:, -1:]], dim=1)
+        return self.mix(torch.cat([before, here, after], dim=2).flatten(0, 1))
+
+
 class TrunkPatches(nn.Module):
     """Patches from the stride-16 map of a convolutional trunk: learns from nothing, which the linear layer does not."""
 
@@ -49,13 +75,16 @@ class TrunkPatches(nn.Module):
         assert config.stem is not None and config.patch == 16
         self.trunk = ConvTrunk(config.stem)
         self.proj = nn.Linear(config.stem.channels[2], config.width)
+        self.motion = Motion(config.stem.channels[1], config.width) if config.motion else None
 
     def forward(self, clips: Tensor) -> Tensor:
         return self.project(self.trunk.down_to(clips.flatten(0, 1), stride=16), frames=clips.shape[1])
 
-    def project(self, maps: Tensor, frames: int) -> Tensor:
-        """Stride-16 maps (B*F,C,h,w) to patches (B,F*h*w,width)."""
-        tokens = self.proj(maps.flatten(2).transpose(1, 2))  # B*F,h*w,C
+    def project(self, maps: Sequence[Tensor], frames: int) -> Tensor:
+        """The trunk's maps (B*F,C,...) at strides 4, 8 and 16 to patches (B,F*h*w,width)."""
+        tokens = self.proj(maps[2].flatten(2).transpose(1, 2))  # B*F,h*w,C
+        if self.motion is not None:
+            tokens = tokens + self.motion(maps[1], frames).flatten(2).transpose(1, 2)
         return tokens.reshape(-1, frames * tokens.shape[1], tokens.shape[2])
 
 

@@ -3,66 +3,81 @@
 A batch is drawn from its own seed, so a resumed run sees the batches that an uninterrupted one would have seen.
 """
 
+import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import torch
+import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
-from virst_cli.model.prompt import Prompt, PromptBuilder
-from virst_cli.world import COLOURS, KINDS, TYPES, Clip, make_clip
+from virst_cli.model.prompt import PromptBuilder
+from virst_cli.training.batch import Batch, covered
+from virst_cli.world import COLOURS, KINDS, TYPES, Clip, Event, make_clip
 
-GRID = 8  # cells a side in which training says where things are
-LONGEST_SENTENCE = 12  # words that training asks back
+LONGEST_SENTENCE = 16  # words that training asks back
+SHAPES = (*((128, 128),) * 6, (192, 108), (108, 192), (160, 120), (256, 256))  # width and height of the clips of a batch
+COMPRESSED = 0.25  # of the clips have been through a JPEG of a quality between these
+QUALITY = (10, 60)
+AROUND = 2  # frames before and after a sudden event that show it
 NOTHING = -1  # label of a cell or a slot without a thing; ignored by the losses that only concern things
 
 
 @dataclass
-class Batch:
-    """B clips of T frames with S sentences each and at most K things a clip."""
+class WorldBatch(Batch):
+    """World clips with all that is known of their things."""
 
-    images: Tensor  # B,T,3,H,W uint8
     ids: Tensor  # B,T,H,W uint8   0 background, k+1 thing k
-    cover: Tensor  # B,T,cells,K   share of the cell's pixels that show the thing
     kind: Tensor  # B,K   index into KINDS, or NOTHING
     colour: Tensor  # B,K
     state: Tensor  # B,T,K
-    centre: Tensor  # B,T,K,2   in image widths
-    targets: Tensor  # B,S,K bool
+    centre: Tensor  # B,T,K,2   in shares of the frame's sides
+    moments: Tensor  # B,S,T,K bool   where the targets do what the sentence says they do
     words: Tensor  # B,S,words   token ids of the sentence itself, then NOTHING
-    prompts: list[list[Prompt]]
 
     def masks(self, clip: Tensor, time: Tensor, targets: Tensor) -> Tensor:
-        """Truth (R,H,W) float of R rows: targets (R,K) in frame `time` of `clip`."""
+        """Truth (R,H,W) float of R rows: targets (R,K) in frame `time` (R,) of `clip` (R,)."""
         wanted = torch.cat([torch.zeros(len(targets), 1), targets.float()], dim=1)  # R,K+1   background never
         return wanted.gather(1, self.ids[clip, time].flatten(1).long()).view(len(targets), *self.ids.shape[2:])
 
-    def share(self, targets: Tensor) -> Tensor:
-        """Share of every cell that shows the targets (B,S,K) of a sentence, (B,S,T,cells)."""
-        return (self.cover[:, None] * targets[:, :, None, None]).sum(-1)
+
+@dataclass(frozen=True)
+class WorldClips:
+    """A source of batches: the synthetic world, resized to `size`."""
+
+    prompts: PromptBuilder
+    size: int
+    name: str = "synthetic world"
+
+    def __call__(
+        self, key: Sequence[int], *, clips: int, frames: int, sentences: int, types: Sequence[str] = TYPES
+    ) -> WorldBatch:  # fmt: skip
+        """The batch of a seed. Its clips have one of SHAPES before they are resized, as a user's are."""
+        return draw(key, self.prompts, clips=clips, frames=frames, sentences=sentences, size=self.size, types=types)
 
 
 def draw(
     seed: Sequence[int], prompts: PromptBuilder, *, clips: int, frames: int, sentences: int, size: int,
     types: Sequence[str] = TYPES,
-) -> Batch:  # fmt: skip
+) -> WorldBatch:  # fmt: skip
     """A batch from its seed, a sequence of numbers; the same seed gives the same batch."""
     rng = np.random.default_rng(list(seed))
-    return collate(
-        [
-            make_clip(rng, frames=frames, size=(size, size), sentences=sentences, types=types)
-            for _ in range(clips)
-        ],
-        prompts,
-        sentences,
-    )  # fmt: skip
+    shape = SHAPES[int(rng.integers(len(SHAPES)))]
+    drawn = [make_clip(rng, frames=frames, size=shape, sentences=sentences, types=types) for _ in range(clips)]
+    drawn = [
+        replace(clip, frames=_compressed(clip.frames, int(rng.integers(*QUALITY)))) if rng.random() < COMPRESSED else clip
+        for clip in drawn
+    ]
+    return collate(drawn, prompts, sentences, size)
 
 
-def collate(clips: Sequence[Clip], prompts: PromptBuilder, sentences: int) -> Batch:
-    """Clips as one batch; things and sentences that a clip lacks are filled up."""
+def collate(clips: Sequence[Clip], prompts: PromptBuilder, sentences: int, size: int) -> WorldBatch:
+    """Clips of one shape as one batch of that size; things and sentences that a clip lacks are filled up."""
     things = max(len(clip.things) for clip in clips)
-    frames = len(clips[0].frames)
+    frames, height, width = clips[0].ids.shape
 
     def table(values: list[list[int]]) -> Tensor:
         return torch.tensor([row + [NOTHING] * (things - len(row)) for row in values])
@@ -70,33 +85,53 @@ def collate(clips: Sequence[Clip], prompts: PromptBuilder, sentences: int) -> Ba
     state = np.zeros((len(clips), frames, things), np.int64)
     centre = np.zeros((len(clips), frames, things, 2), np.float32)
     targets = torch.zeros(len(clips), sentences, things, dtype=torch.bool)
+    moments = torch.zeros(len(clips), sentences, frames, things, dtype=torch.bool)
     asked, said = [], []
     for b, clip in enumerate(clips):
         for k, thing in enumerate(clip.things):
             state[b, :, k] = thing.states
-            centre[b, :, k] = thing.path / clip.frames.shape[2]
+            centre[b, :, k] = thing.path / (width, height)
         chosen = [clip.sentences[s % len(clip.sentences)] for s in range(sentences)]  # too few: asked again
         for s, sentence in enumerate(chosen):
             targets[b, s, list(sentence.targets)] = True
+            for k in sentence.targets:
+                for event in clip.things[k].events:
+                    if event.name == sentence.event:
+                        moments[b, s, _window(event), k] = True
         asked.append([prompts.build(sentence.text) for sentence in chosen])
         said.append([prompts.tokenizer.encode(sentence.text).ids[:LONGEST_SENTENCE] for sentence in chosen])
     ids = np.stack([clip.ids for clip in clips])
-    return Batch(
-        images=torch.from_numpy(np.stack([clip.frames for clip in clips])).permute(0, 1, 4, 2, 3),
+    images = torch.from_numpy(np.stack([clip.frames for clip in clips])).permute(0, 1, 4, 2, 3)
+    if (height, width) != (size, size):
+        rows, columns = (((np.arange(size) + 0.5) * side / size).astype(int) for side in (height, width))
+        ids = ids[:, :, rows[:, None], columns]
+        resized = F.interpolate(images.flatten(0, 1), size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+        images = resized.unflatten(0, images.shape[:2])
+    return WorldBatch(
+        images=images,
         ids=torch.from_numpy(ids),
-        cover=torch.from_numpy(_cover(ids, things)),
+        cover=torch.from_numpy(np.stack([covered(ids == k + 1) for k in range(things)], axis=-1)),
         kind=table([[KINDS.index(thing.kind) for thing in clip.things] for clip in clips]),
         colour=table([[COLOURS.index(thing.colour) for thing in clip.things] for clip in clips]),
         state=torch.from_numpy(state),
         centre=torch.from_numpy(centre),
         targets=targets,
+        moments=moments,
         words=torch.tensor([[ids + [NOTHING] * (LONGEST_SENTENCE - len(ids)) for ids in clip] for clip in said]),
         prompts=asked,
     )
 
 
-def _cover(ids: np.ndarray, things: int) -> np.ndarray:
-    batch, frames, height, width = ids.shape
-    cells = ids.reshape(batch, frames, GRID, height // GRID, GRID, width // GRID)
-    shares = [(cells == k + 1).mean(axis=(3, 5), dtype=np.float32).reshape(batch, frames, -1) for k in range(things)]
-    return np.stack(shares, axis=-1)
+def _window(event: Event) -> slice:
+    sudden = event.end - event.start == 1
+    return slice(max(0, event.start - AROUND), event.end + AROUND - 1) if sudden else slice(event.start, event.end)
+
+
+def _compressed(frames: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.uint8]:
+    """Frames (T,H,W,3) as they come back from JPEG."""
+    out = np.empty_like(frames)
+    for t, frame in enumerate(frames):
+        file = io.BytesIO()
+        Image.fromarray(frame).save(file, "JPEG", quality=quality)
+        out[t] = np.asarray(Image.open(file))
+    return out

@@ -4,12 +4,14 @@ import torch
 from torch import Tensor, nn
 
 from virst_cli.model.config import SEG_TOKENS, VirstConfig
-from virst_cli.training.data import GRID, LONGEST_SENTENCE
+from virst_cli.model.fusion import time_functions
+from virst_cli.training.batch import GRID
+from virst_cli.training.data import LONGEST_SENTENCE
 from virst_cli.world import COLOURS, KINDS, STATES
 
 CELLS = GRID * GRID
 CODE_TIMES = 8  # a trajectory is told to the code as its place at eight moments
-LONGEST = 64  # frames; the language model never sees more
+COURSE = 6  # functions of time of which the way of a target through a clip is made
 
 
 class Codes(nn.Module):
@@ -39,6 +41,20 @@ class Codes(nn.Module):
         return self.norm(x.unflatten(1, (SEG_TOKENS, self.width)))
 
 
+class Pointer(nn.Module):
+    """Which cells of the whole clip each sentence is about, by content alone."""
+
+    def __init__(self, vision: int) -> None:
+        super().__init__()
+        self.query = nn.Linear(256, vision)
+        self.key = nn.Linear(vision, vision)
+
+    def forward(self, meaning: Tensor, tower: Tensor) -> Tensor:
+        """Meanings (B,S,256) and tower tokens (B,T,cells,Cv) to (B,S,T*cells)."""
+        keys = self.key(tower.flatten(1, 2))
+        return self.query(meaning) @ keys.transpose(1, 2) / tower.shape[-1] ** 0.5
+
+
 class Helpers(nn.Module):
     """All heads. Shapes: tower tokens (B,T,cells,Cv), SAM2's coarse maps as tokens (B,T,cells,C), [SEG] states (B,S,10,D)."""
 
@@ -60,16 +76,18 @@ class Helpers(nn.Module):
         self.words = nn.Linear(256, LONGEST_SENTENCE * config.language.vocabulary)
         self.target_kind = nn.Linear(256, len(KINDS))
         self.target_colour = nn.Linear(256, len(COLOURS))
-        self.time = nn.Parameter(0.02 * torch.randn(LONGEST, 256))
+        self.target_exists = nn.Linear(256, 1)
+        self.heat_course = nn.Linear(256, COURSE * 256)
         self.heat_where = nn.Linear(256, CELLS + 1)
         self.heat_query = nn.Linear(256, vision)
         self.heat_key = nn.Linear(vision, vision)
-        self.point_query = nn.Linear(256, vision)
-        self.point_key = nn.Linear(vision, vision)
+        self.point = Pointer(vision)
+        self.moment = Pointer(vision)
 
     def heat(self, meaning: Tensor, tower: Tensor) -> Tensor:
         """Where each sentence's target is in every frame, or (last) that it is absent: (B,S,T,cells+1)."""
-        at = meaning[:, :, None] + self.time[: tower.shape[1]]  # B,S,T,256
+        course = self.heat_course(meaning).unflatten(2, (COURSE, -1))  # B,S,COURSE,256
+        at = time_functions(tower.shape[1], COURSE).to(course) @ course  # B,S,T,256
         where = self.heat_where(at)
         match = torch.einsum("bstc,btkc->bstk", self.heat_query(at), self.heat_key(tower)) / tower.shape[-1] ** 0.5
         return torch.cat([where[..., :-1] + match, where[..., -1:]], -1)
@@ -79,8 +97,3 @@ class Helpers(nn.Module):
         asked = prompts.transpose(1, 2).flatten(2)  # R,T,10*C
         match = self.prompt_key(grids) @ self.prompt_query(asked)[..., None]  # R,T,cells,1
         return self.prompt_where(asked) + match[..., 0] / grids.shape[-1] ** 0.5
-
-    def point(self, meaning: Tensor, tower: Tensor) -> Tensor:
-        """Which cells of the whole clip each sentence is about, by content alone: (B,S,T*cells)."""
-        keys = self.point_key(tower.flatten(1, 2))
-        return self.point_query(meaning) @ keys.transpose(1, 2) / tower.shape[-1] ** 0.5

@@ -9,17 +9,19 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 import torch.distributed as dist
 from torch import nn
 
+from virst_cli.errors import UsageError
 from virst_cli.model.config import VirstConfig
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.model.virst import Virst
-from virst_cli.training.data import draw
-from virst_cli.training.lessons import Teacher
+from virst_cli.training.batch import Batch
 from virst_cli.training.stages import Stage
+from virst_cli.training.teacher import Teacher
 
 STATE = "training.pt"
 LOG = "log.jsonl"
@@ -39,20 +41,36 @@ class Progress:
     seconds: float
 
 
+class Source(Protocol):
+    """Where batches come from; the same key gives the same batch."""
+
+    @property
+    def name(self) -> str:
+        """What it is, for the record."""
+        ...
+
+    def __call__(self, key: Sequence[int], *, clips: int, frames: int, sentences: int, types: Sequence[str]) -> Batch:
+        """A batch of that shape, with sentences of those types."""
+        ...
+
+
 class Trainer:
     """Trains a model through a recipe. `folder` holds the state; a trainer made on the same folder goes on where it stopped."""
 
     def __init__(
-        self, config: VirstConfig, prompts: PromptBuilder, recipe: Sequence[Stage], folder: Path, *, seed: int = 0
+        self,
+        teacher: Teacher,
+        source: Source,
+        prompts: PromptBuilder,
+        recipe: Sequence[Stage],
+        folder: Path,
+        *,
+        seed: int = 0,
     ) -> None:
-        torch.manual_seed(seed)
-        self.config, self.prompts, self.recipe, self.folder, self.seed = config, prompts, recipe, folder, seed
+        self.teacher, self.source, self.prompts = teacher, source, prompts
+        self.recipe, self.folder, self.seed = recipe, folder, seed
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.world = dist.get_world_size() if dist.is_initialized() else 1
-        self.teacher = Teacher(Virst(config))
-        nn.init.normal_(self.model.language_model.get_parameter("embed_tokens.weight"), std=0.1)
-        self.teacher.learn_words(prompts.tokenizer.get_vocab())
-        self.teacher.watch_memory()
         self.optimizer = torch.optim.AdamW(self.teacher.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=0.02)
         self.average: dict[str, torch.Tensor] = {}
         self.stage, self.step, self.seconds = 0, 0, 0.0
@@ -62,6 +80,10 @@ class Trainer:
     @property
     def model(self) -> Virst:
         return self.teacher.model
+
+    @property
+    def config(self) -> VirstConfig:
+        return self.model.config
 
     def run(self, report: Callable[[Progress], None] = lambda progress: None, *, until: float | None = None) -> bool:
         """Train to the end of the recipe, or until that time (`time.monotonic`). True when the recipe is done."""
@@ -96,10 +118,7 @@ class Trainer:
     def _one_step(self, stage: Stage, paces: dict[str, list[nn.Parameter]]) -> dict[str, float]:
         clips, frames, sentences, looks = stage.batches[self.step % len(stage.batches)]
         key = (self.seed, self.stage, self.step, self.rank)
-        batch = draw(
-            key, self.prompts, clips=clips, frames=frames, sentences=sentences,
-            size=self.config.segmentation.image_size, types=stage.types_at(self.step),
-        )  # fmt: skip
+        batch = self.source(key, clips=clips, frames=frames, sentences=sentences, types=stage.types_at(self.step))
         generator = torch.Generator().manual_seed(hash(key) % 2**31)
         with torch.autocast("cpu", torch.bfloat16):
             found = getattr(self.teacher, f"{stage.name}_lesson")(batch, looks, generator)
@@ -170,6 +189,7 @@ class Trainer:
         if self.rank == 0:
             self.folder.mkdir(parents=True, exist_ok=True)
             state = {
+                "recipe": [stage.name for stage in self.recipe],
                 "stage": self.stage,
                 "step": self.step,
                 "seconds": self.seconds,
@@ -189,6 +209,10 @@ class Trainer:
 
     def _restore(self) -> None:
         state = torch.load(self.folder / STATE, weights_only=True)
+        if state["recipe"] != [stage.name for stage in self.recipe]:
+            raise UsageError(
+                f"{self.folder} was begun with the stages {', '.join(state['recipe'])}; go on with these, or remove it"
+            )
         self.teacher.load_state_dict(state["teacher"])
         parameters = dict(self.teacher.named_parameters())
         groups, start = [], 0

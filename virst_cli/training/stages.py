@@ -1,4 +1,4 @@
-"""The recipe: four stages, what each trains, and how strongly each loss counts.
+"""The recipe: six stages, what each trains, and how strongly each loss counts.
 
 Rates are constant after a short warm-up, with a cosine only at the end of the last two stages: the model is still
 learning when a stage ends.
@@ -10,11 +10,15 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from virst_cli.training.lessons import Teacher
+from virst_cli.errors import UsageError
+from virst_cli.training.teacher import Teacher
 from virst_cli.world import TYPES
 
 MASKS = {"mask": 2.0, "iou": 0.5, "object": 1.0, "prompt": 1.0}
-KNOWLEDGE = {"words": 0.3, "heat": 1.0, "point": 0.4, "target": 0.3, "vocabulary": 0.3, "dense": 0.3, "tower": 0.3}
+KNOWLEDGE = {
+    "words": 0.3, "heat": 1.0, "point": 0.4, "moment": 0.4, "exists": 0.5, "target": 0.3,
+    "vocabulary": 0.3, "dense": 0.3, "tower": 0.5,
+}  # fmt: skip
 WARM_UP = 50  # steps
 
 SAM_SEES = ("fusion.seg_model.image_encoder",)
@@ -73,7 +77,7 @@ TIMELESS = tuple(name for name in TYPES if name != "order")
 
 SEE = Stage(
     "see",
-    steps=450,
+    steps=500,
     rate=1e-3,
     trains=(*SAM_SEES, *SAM_DECODES, "vision.vision_tower", "fusion.seg_prompter"),
     losses={**MASKS, "attention": 0.5, "tower": 1.0, "dense": 1.0},
@@ -89,30 +93,29 @@ READ = Stage(
 )
 UNDERSTAND = Stage(
     "understand",
-    steps=900,
+    steps=1400,
     rate=1e-3,
     trains=(*SAM_SEES, "vision", "language_model"),
     losses=KNOWLEDGE,
-    batches=((5, 8, 6, 0),),
-    types=((0.2, EASY), (0.4, TIMELESS), (1.0, TYPES)),
+    batches=((5, 8, 6, 0), (5, 8, 6, 0), (3, 16, 6, 0)),
+    types=((0.15, EASY), (0.3, TIMELESS), (1.0, TYPES)),
 )
 JOIN = Stage(
     "join",
-    steps=515,
+    steps=600,
     rate=8e-4,
     trains=(*SAM_SEES, *SAM_DECODES, "vision", "language_model", "fusion.seg_prompter"),
-    losses={**MASKS, "attention": 1.0, **KNOWLEDGE, "heat": 0.7, "target": 0.3, "vocabulary": 0.15, "tower": 0.2},
-    fades=(("attention", 0.3), ("heat", 0.4)),
-    types=((0.6, EASY), (1.0, TIMELESS)),
+    losses={**MASKS, "attention": 1.0, **KNOWLEDGE, "heat": 0.7},
+    fades=(("attention", 0.3), ("heat", 0.5)),
+    types=((0.3, EASY), (0.5, TIMELESS), (1.0, TYPES)),
     batches=((4, 8, 6, 3), (4, 8, 6, 3), (2, 16, 6, 5), (4, 8, 6, 3), (4, 8, 6, 3), (1, 32, 4, 8)),
 )
 SHARPEN = Stage(
     "sharpen",
-    steps=600,
+    steps=1200,
     rate=1e-3,
     trains=(*SAM_DECODES, "vision.mm_projector", "language_model", "fusion.seg_prompter"),
-    losses={**MASKS, "attention": 0.5, "words": 0.1, "heat": 0.5, "point": 0.2, "target": 0.1},
-    types=((0.6, TIMELESS), (1.0, TYPES)),
+    losses={**MASKS, "attention": 0.5, "words": 0.1, "heat": 0.5, "point": 0.2, "moment": 0.2, "exists": 0.5, "target": 0.1},
     batches=((4, 8, 6, 8), (4, 8, 6, 8), (4, 8, 6, 8), (2, 16, 6, 12), (4, 8, 6, 8), (4, 8, 6, 8), (4, 8, 6, 8), (1, 32, 4, 16)),
     cosine=0.3,
 )
@@ -127,6 +130,26 @@ PROPAGATE = Stage(
     cosine=0.4,
 )
 RECIPE = (SEE, READ, UNDERSTAND, JOIN, SHARPEN, PROPAGATE)
+
+TUNE = Stage(  # on somebody's own videos
+    "tune",
+    steps=200,
+    rate=5e-4,
+    trains=(*SAM_SEES, *SAM_DECODES, "vision", "language_model", "fusion.seg_prompter"),
+    losses={"mask": 2.0, "iou": 0.5, "object": 1.0, "attention": 0.5},
+    batches=((1, 16, 4, 8),),
+    cosine=0.3,
+)
+REMEMBER = replace(PROPAGATE, steps=60, rate=5e-4, losses={"mask": 2.0, "iou": 0.3, "object": 0.5}, batches=((1, 12, 4, 0),))
+FINE_TUNING = (TUNE, REMEMBER)
+
+
+def chosen(recipe: Sequence[Stage], names: Sequence[str]) -> tuple[Stage, ...]:
+    """The stages of those names, in the recipe's order. Raises UsageError for a name that none has."""
+    unknown = set(names) - {stage.name for stage in recipe}
+    if unknown:
+        raise UsageError(f"no stage {', '.join(sorted(unknown))}; there are {', '.join(stage.name for stage in recipe)}")
+    return tuple(stage for stage in recipe if stage.name in names)
 
 
 def scaled(recipe: Sequence[Stage], effort: float) -> tuple[Stage, ...]:

@@ -22,13 +22,24 @@ COUNTERS = tuple(f"({number})" if number == 0 else f", ({number})" for number in
 
 def word_tokenizer(words: Iterable[str]) -> Tokenizer:
     """A tokenizer whose ids are those words in order, after the template's tokens; other words are unknown."""
-    entries = [UNKNOWN_TOKEN, *CHAT_TOKENS, SEG_TOKEN, *PHRASES, *COUNTERS, ".", "?", "\n", *words]
+    entries = [*_template(), *words]
     tokenizer = Tokenizer(models.WordLevel({entry: place for place, entry in enumerate(entries)}, UNKNOWN_TOKEN))
     phrases = "|".join(_escape(phrase) for phrase in sorted((*PHRASES, *COUNTERS), key=len, reverse=True))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(rf"{phrases}|[\w']+|[^\w\s]|\n"), "removed", invert=True)
     tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in CHAT_TOKENS])
     tokenizer.add_tokens([AddedToken(SEG_TOKEN, normalized=False, special=False)])
     return tokenizer
+
+
+def with_words(tokenizer: Tokenizer, words: Iterable[str]) -> Tokenizer:
+    """The same tokenizer with those words added at the end, as far as it doesn't know them."""
+    known = tokenizer.get_vocab()
+    own = sorted((word for word in known if word not in _template()), key=known.__getitem__)
+    return word_tokenizer(dict.fromkeys((*own, *words)))
+
+
+def _template() -> tuple[str, ...]:
+    return (UNKNOWN_TOKEN, *CHAT_TOKENS, SEG_TOKEN, *PHRASES, *COUNTERS, ".", "?", "\n")
 
 
 def _escape(phrase: str) -> str:

@@ -14,6 +14,7 @@ from virst_cli.world.predicates import RELATIONS, SIDES, Facts, Truth
 from virst_cli.world.things import COLOURS, EVENTS, KINDS, SIZES, Sentence, Thing
 from virst_cli.world.words import (
     ANIMALS,
+    ASKING,
     FUNCTION_WORDS,
     NOUNS,
     ORDERS,
@@ -39,7 +40,7 @@ WEIGHTS = {  # how early a type gets its turn; order and size fit few clips, the
     "nothing": 0.55,
 }
 T = TypeVar("T")
-Proposal = tuple[str, Sequence[int]] | None  # text and targets
+Proposal = tuple[str, Sequence[int]] | tuple[str, Sequence[int], str] | None  # text, targets, perhaps an event
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class _Noun:
 
 def vocabulary() -> list[str]:
     """Every word that a sentence can contain, sorted; the "?" that ends a question is not among them."""
-    phrases = [*COLOURS, *ORDERS, *FUNCTION_WORDS, *PLACES.values(), *TIME_VERBS.values()]
+    asking = [phrase.replace("{}", "").replace("?", "") for phrase in ASKING]
+    phrases = [*asking, *COLOURS, *ORDERS, *FUNCTION_WORDS, *PLACES.values(), *TIME_VERBS.values()]
     phrases += [form for forms in NOUNS.values() for pair in forms for form in pair]
     phrases += [form for verbs in VERBS.values() for v in verbs for form in (v.one, v.many, v.ing)]
     for table in (SIZE_WORDS, SUPERLATIVES, TIMES, RELATION_WORDS):
@@ -95,7 +97,8 @@ class _Writer:
         for _ in range(PROPOSALS):
             proposal = propose()
             if proposal is not None and proposal[0] not in known:
-                return Sentence(proposal[0], type_, tuple(sorted(proposal[1])))
+                text, targets, *event = proposal
+                return Sentence(self._asked(text), type_, tuple(sorted(targets)), *event)
         return None
 
     # chance and words
@@ -123,6 +126,10 @@ class _Writer:
         word = self._pick([pair for pair in NOUNS[noun.kind] if not (bare and pair[0] == "one")])[many]  # no "all ones"
         return " ".join(part for part in (before, noun.colour, word) if part)
 
+    def _asked(self, text: str) -> str:
+        """Now and then a description is part of a request."""
+        return self._pick(ASKING).format(text) if text.startswith("the ") and self._chance(0.08) else text
+
     # the types of sentences
 
     def _attribute(self) -> Proposal:
@@ -136,8 +143,7 @@ class _Writer:
         if noun.colour and self._chance(0.12):
             plain = self._say(_Noun(noun.kind, None))
             return self._pick((f"which {plain} is {noun.colour}?", f"the {plain} that is {noun.colour}"))
-        text = f"the {self._say(noun)}"
-        return f"where is {text}?" if self._chance(0.06) else text
+        return f"the {self._say(noun)}"
 
     def _plural(self) -> Proposal:
         noun = self._noun(self._pick(self.everyone), colour=0.5, generic=0.3)
@@ -163,7 +169,7 @@ class _Writer:
         targets = _true(group, [self.facts.does(k, event) for k in group])
         if not targets or (len(group) == 1 and self._chance(0.75)):  # prefer sentences where the verb decides
             return None
-        return self._acts(noun, event, many=len(targets) > 1), targets
+        return self._acts(noun, event, many=len(targets) > 1), targets, event
 
     def _acts(self, noun: _Noun, event: str, *, many: bool = False) -> str:
         verb, who = self._pick(VERBS[event]), self._say(noun, many=many)
@@ -240,7 +246,7 @@ class _Writer:
             return None
         event, which, noun = self._pick(happened), self._pick(ORDERS), self._noun(i, colour=0.15)
         target = self.facts.first_or_last(self._group(noun), event, which)
-        return None if target is None else (self._ordered(noun, event, which), [target])
+        return None if target is None else (self._ordered(noun, event, which), [target], event)
 
     def _ordered(self, noun: _Noun, event: str, which: str) -> str:
         verb, who = self._pick(VERBS[event]), self._say(noun)

@@ -84,7 +84,7 @@ def _panned(rng: np.random.Generator, frames: int, width: int, height: int) -> n
     return out
 
 
-@lru_cache(maxsize=BACKGROUNDS)
+@lru_cache(maxsize=4 * BACKGROUNDS)
 def _background(width: int, height: int, number: int) -> npt.NDArray[np.uint8]:
     """Muted ground and sky with a soft horizon, stripes or none, and blotches of several sizes."""
     rng = np.random.default_rng((width, height, number))

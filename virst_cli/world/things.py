@@ -49,6 +49,7 @@ class Sentence:
     text: str
     type: str
     targets: tuple[int, ...]
+    event: str | None = None  # what its targets do, where the sentence says it
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,39 @@
+"""What one step of training sees: clips, what is asked about them, and which pixels are meant."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from virst_cli.model.prompt import Prompt
+
+GRID = 8  # cells a side in which training says where things are
+
+
+@dataclass
+class Batch(ABC):
+    """B clips of T frames with S sentences each and at most K things a clip."""
+
+    images: Tensor  # B,T,3,H,W uint8
+    cover: Tensor  # B,T,cells,K   share of the cell's pixels that show the thing
+    targets: Tensor  # B,S,K bool
+    prompts: Sequence[Sequence[Prompt]]
+
+    @abstractmethod
+    def masks(self, clip: Tensor, time: Tensor, targets: Tensor) -> Tensor:
+        """Truth (R,H,W) float of R rows: targets (R,K) in frame `time` (R,) of `clip` (R,)."""
+
+    def share(self, targets: Tensor) -> Tensor:
+        """Share of every cell that shows the targets (B,S,K) of a sentence, (B,S,T,cells)."""
+        return (self.cover[:, None] * targets[:, :, None, None]).sum(-1)
+
+
+def covered(masks: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    """Share of each cell that masks (...,H,W) cover, (...,cells)."""
+    height, width = masks.shape[-2:]
+    cells = masks.reshape(*masks.shape[:-2], GRID, height // GRID, GRID, width // GRID)
+    share: npt.NDArray[np.float32] = cells.mean(axis=(-3, -1), dtype=np.float32)
+    return share.reshape(*masks.shape[:-2], -1)

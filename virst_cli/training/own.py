@@ -1,0 +1,90 @@
+"""Somebody's own videos as batches: any data set of the benchmarks that has masks.
+
+A clip is a number of frames spread over the whole video, or over a part of it; its things are its sentences, each with
+a mask of its own, and nothing else is known.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from virst_cli.bench import Dataset
+from virst_cli.bench.samples import Sample
+from virst_cli.errors import UsageError
+from virst_cli.model.prompt import PromptBuilder
+from virst_cli.training.batch import Batch, covered
+
+PART = 0.5  # of the clips are from a part of the video, so that the model sees slow and fast
+HELD = 4096  # decoded frames that are kept, 50 kB each at 128 pixels
+
+
+@dataclass
+class OwnBatch(Batch):
+    """Clips whose things are their sentences: K = S."""
+
+    truth: Tensor  # B,T,S,H,W bool
+
+    def masks(self, clip: Tensor, time: Tensor, targets: Tensor) -> Tensor:
+        """Truth (R,H,W) float of R rows: targets (R,S) in frame `time` (R,) of `clip` (R,)."""
+        return self.truth[clip, time, targets.float().argmax(1)].float()
+
+
+class OwnVideos:
+    """A source of batches. Raises UsageError for a data set with missing videos."""
+
+    def __init__(self, dataset: Dataset, prompts: PromptBuilder, size: int) -> None:
+        self.samples = [dataset[index] for index in range(len(dataset))]
+        self.prompts, self.size, self.name = prompts, size, dataset.name
+        missing = [name for sample in self.samples for name in sample.missing]
+        if missing:
+            raise UsageError(f"{dataset.name} lacks {', '.join(missing[:3])} and {len(missing)} in all; complete it, then train")
+        self._small = lru_cache(maxsize=HELD)(self._decoded)
+
+    def __call__(
+        self, key: Sequence[int], *, clips: int, frames: int, sentences: int, types: Sequence[str] = ()
+    ) -> OwnBatch:  # fmt: skip
+        """The batch of a seed; `types` is of the synthetic world and changes nothing here."""
+        rng = np.random.default_rng(list(key))
+        images, truths, asked = [], [], []
+        for _ in range(clips):
+            video = int(rng.integers(len(self.samples)))
+            sample = self.samples[video]
+            times = _times(rng, len(sample.frame_names), frames)
+            count = len(sample.expressions)
+            chosen = [int(e) for e in (rng.permutation(count) if count >= sentences else rng.integers(count, size=sentences))]
+            images.append(np.stack([self._small(video, t) for t in times]))
+            truths.append(np.stack([[self._mask(sample, e, t) for e in chosen[:sentences]] for t in times]))
+            asked.append([self.prompts.build(sample.expressions[e].text) for e in chosen[:sentences]])
+        truth = np.stack(truths)  # B,T,S,H,W
+        return OwnBatch(
+            images=torch.from_numpy(np.stack(images)).permute(0, 1, 4, 2, 3),
+            cover=torch.from_numpy(np.moveaxis(covered(truth), 2, -1).copy()),
+            targets=torch.eye(sentences, dtype=torch.bool).expand(clips, -1, -1),
+            prompts=asked,
+            truth=torch.from_numpy(truth),
+        )
+
+    def _decoded(self, video: int, time: int) -> npt.NDArray[np.uint8]:
+        frame = Image.fromarray(self.samples[video].frames[time])
+        return np.asarray(frame.resize((self.size, self.size), Image.Resampling.BILINEAR))
+
+    def _mask(self, sample: Sample, expression: int, time: int) -> npt.NDArray[np.bool_]:
+        mask = sample.expressions[expression].truth[time]
+        if mask is None:
+            return np.zeros((self.size, self.size), bool)
+        small = Image.fromarray(mask.astype(np.uint8) * 255).resize((self.size, self.size), Image.Resampling.BOX)
+        return np.asarray(small) > 127
+
+
+def _times(rng: np.random.Generator, count: int, frames: int) -> list[int]:
+    """Frame numbers of a clip, in order: evenly spread with some chance, over all or a part; a short video repeats frames."""
+    length = count if rng.random() > PART else int(rng.integers(min(count, frames), count + 1))
+    start = int(rng.integers(count - length + 1))
+    places = start + (np.arange(frames) + rng.uniform(0.25, 0.75)) * length / frames
+    return [min(count - 1, int(place)) for place in places]

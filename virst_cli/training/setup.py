@@ -1,0 +1,72 @@
+"""What is trained on what: a model from nothing on the synthetic world, or a model that is there on somebody's own videos."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from virst_cli.bench import Dataset, open_dataset
+from virst_cli.checkpoints.weights import ModelFolder
+from virst_cli.model.config import VIRST_NANO
+from virst_cli.model.prompt import PromptBuilder
+from virst_cli.model.virst import Virst
+from virst_cli.training.data import WorldClips
+from virst_cli.training.lessons import WorldTeacher, from_nothing
+from virst_cli.training.loop import Trainer
+from virst_cli.training.own import OwnVideos
+from virst_cli.training.stages import FINE_TUNING, RECIPE, Stage, chosen, scaled
+from virst_cli.training.teacher import Teacher
+from virst_cli.training.vocabulary import with_words, word_tokenizer
+from virst_cli.world import vocabulary
+
+WORLD = "world"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training, as asked for. `init`: the folder of the model that it starts from; None: from nothing."""
+
+    folder: Path  # of its state
+    seed: int = 0
+    effort: float = 1.0  # share of the recipe's steps
+    stages: tuple[str, ...] = ()  # all, if empty
+    init: Path | None = None
+    dataset: str = WORLD
+    root: Path | None = None
+
+    def trainer(self) -> Trainer:
+        """Everything that it needs. Raises UsageError for what can't be trained, or not on that."""
+        own = None if self.dataset == WORLD and self.root is None else open_dataset(self.dataset, self.root)
+        whole: Sequence[Stage] = RECIPE if own is None else FINE_TUNING
+        recipe = scaled(chosen(whole, self.stages) if self.stages else whole, self.effort)
+        if self.init is None:
+            prompts = PromptBuilder(word_tokenizer(vocabulary()))
+            teacher: Teacher = from_nothing(VIRST_NANO, prompts, self.seed)
+        else:
+            torch.manual_seed(self.seed)
+            model, prompts = _with_words_of(ModelFolder.open(self.init), own)
+            teacher = WorldTeacher(model, prompts) if own is None else Teacher(model)
+        size = teacher.model.config.segmentation.image_size
+        source = WorldClips(prompts, size) if own is None else OwnVideos(own, prompts, size)
+        return Trainer(teacher, source, prompts, recipe, self.folder, seed=self.seed)
+
+
+def _with_words_of(folder: ModelFolder, dataset: Dataset | None) -> tuple[Virst, PromptBuilder]:
+    """The model, which also knows the words of the data set; those it had keep their rows."""
+    prompts = folder.prompt_builder
+    model = folder.build(lambda: Virst(folder.config), "", device="cpu", dtype=torch.float32)
+    if dataset is None:
+        return model, prompts
+    sentences = (prompts.normalise(e.text) for index in range(len(dataset)) for e in dataset[index].expressions)
+    words = sorted({word for sentence in sentences for word in re.findall(r"[\w']+|[^\w\s]", sentence)})
+    prompts = PromptBuilder(with_words(prompts.tokenizer, words))
+    known = model.language_model.get_parameter("embed_tokens.weight")
+    missing = prompts.tokenizer.get_vocab_size() - len(known)
+    if missing > 0:
+        rows = torch.cat([known, 0.1 * torch.randn(missing, known.shape[1])])
+        model.language_model.embed_tokens = nn.Embedding.from_pretrained(rows, freeze=False)
+        model.config = replace(model.config, language=replace(model.config.language, vocabulary=len(rows)))
+    return model, prompts

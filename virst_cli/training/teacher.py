@@ -1,0 +1,210 @@
+"""How a model is taught by masks: its forward pass in pieces, and the losses of the published training.
+
+The model is always in eval mode: there is no dropout, and SAM2 then tracks in training exactly as it does in use. What
+training from nothing needs beyond masks is in `lessons`.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from virst_cli.errors import UsageError
+from virst_cli.model.config import CLIP_FRAMES, SEG_TOKENS
+from virst_cli.model.pixels import normalise
+from virst_cli.model.seg_model import FrameFeatures, Tracked
+from virst_cli.model.virst import Packed, Virst, pack
+from virst_cli.model.vision_tower import TrunkPatches
+from virst_cli.tracking.anchors import choose
+from virst_cli.training import losses
+from virst_cli.training.batch import Batch
+
+Losses = dict[str, Tensor]
+
+
+@dataclass
+class Seen:
+    """What both encoders make of a batch."""
+
+    features: FrameFeatures  # of B*T frames
+    tower: Tensor  # B,T,cells,Cv
+
+    def at(self, rows: Tensor) -> FrameFeatures:
+        return FrameFeatures(*(level[rows] for level in self.features))
+
+
+@dataclass
+class Asked:
+    """What the SegPrompter makes of R sentences."""
+
+    prompts: Tensor  # R,10,T,C
+    grids: Tensor  # R,T,cells,C   the frames as it saw them
+    attention: list[Tensor]  # R,heads,10*T,T*cells   of each of its layers, before the softmax
+
+
+class Teacher(nn.Module):
+    """A model in training. Raises UsageError for a model that is too large to be trained here."""
+
+    def __init__(self, model: Virst) -> None:
+        super().__init__()
+        self.model = model.eval()
+        # SAM2 and the tower see the same pixels, so while training they share one trunk and it runs once a frame.
+        patches = model.vision.vision_tower.patch_embed
+        if not isinstance(patches, TrunkPatches):
+            raise UsageError(
+                f"{model.config.name} can't be trained here; use --init virst-nano, or a model that was made from it"
+            )
+        patches.trunk = model.fusion.seg_model.image_encoder.trunk
+        self._maps: list[Tensor] = []
+        patches.trunk.register_forward_hook(lambda _, __, maps: self._maps.__setitem__(slice(None), maps))
+        self._raw: list[tuple[Tensor, ...]] = []
+        model.fusion.seg_model.sam_mask_decoder.register_forward_hook(lambda _, __, out: self._raw.append(out))
+
+    # --- forward pieces --------------------------------------------------------------------------------------
+
+    def see(self, batch: Batch) -> Seen:
+        clips, frames = batch.images.shape[:2]
+        images = normalise(batch.images.flatten(0, 1)).contiguous(memory_format=torch.channels_last)
+        features = self.model.fusion.seg_model.encode(images)
+        vision_tower = self.model.vision.vision_tower
+        assert isinstance(vision_tower.patch_embed, TrunkPatches)
+        patches = vision_tower.patch_embed.project(self._maps, frames=CLIP_FRAMES)
+        tower = vision_tower.attend(patches, frames=CLIP_FRAMES)  # B*T/4,4*cells,Cv
+        return Seen(features, tower.reshape(clips, frames, -1, tower.shape[-1]))
+
+    def understand(self, batch: Batch, seen: Seen) -> Tensor:
+        """[SEG] states (B,S,10,D)."""
+        tokens = seen.tower.reshape(-1, CLIP_FRAMES * seen.tower.shape[2], seen.tower.shape[3])
+        visual = self.model.vision.mm_projector(tokens)
+        return self.read(batch, visual.reshape(len(batch.prompts), -1, visual.shape[-1]))
+
+    def read(self, batch: Batch, visual: Tensor) -> Tensor:
+        """[SEG] states (B,S,10,D) from visual tokens (B,V,D); V may be 0."""
+        embed = self.model.language_model.embed_tokens
+        packs = [pack(visual[b], prompts, embed) for b, prompts in enumerate(batch.prompts)]
+        longest = max(len(packed.positions) for packed in packs)
+        padded = [_pad(packed, longest) for packed in packs]
+        hidden = self.model.language_model(*(torch.stack(parts) for parts in zip(*padded, strict=True)))
+        return torch.stack([hidden[b, packed.seg_places] for b, packed in enumerate(packs)])
+
+    def decode(self, features: FrameFeatures, prompts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Masks (R,3,h,w), predicted IoU (R,3) and object score (R,1) of R frames from their prompts (R,10,C), absent or not."""
+        seg = self.model.fusion.seg_model
+        size = features.coarse.shape[-2:]
+        masks, ious, _, score = seg.sam_mask_decoder(
+            image_embeddings=features.coarse + seg.no_mem_embed[0, 0, :, None, None],
+            image_pe=seg.sam_prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=prompts,
+            dense_prompt_embeddings=seg.sam_prompt_encoder.no_mask_embed.weight[0, :, None, None].expand(len(prompts), -1, *size),
+            multimask_output=True,
+            repeat_image=False,
+            high_res_features=[features.fine, features.middle],
+        )
+        self._raw.clear()
+        return masks, ious, score
+
+    def ask(self, batch: Batch, seen: Seen, states: Tensor) -> Asked:
+        """States (B,S,10,D) through the SegPrompter, R = B*S."""
+        clips, queries = states.shape[:2]
+        prompter = self.model.fusion.seg_prompter
+        grids = prompter.look(seen.features.coarse.unflatten(0, (clips, batch.images.shape[1])))  # B,T,cells,C
+        grids = grids.repeat_interleave(queries, 0)
+        attention: list[Tensor] = []
+        return Asked(prompter.prompts(states.flatten(0, 1), grids, attention), grids, attention)
+
+    # --- losses ----------------------------------------------------------------------------------------------
+
+    def masks_match(
+        self, batch: Batch, seen: Seen, asked: Asked, targets: Tensor, looks: int, generator: torch.Generator
+    ) -> Losses:
+        """Masks of `looks` random frames a sentence, as the prompts make them; targets (B,S,K)."""
+        clips, queries = targets.shape[:2]
+        frames = batch.images.shape[1]
+        clip = torch.arange(clips).repeat_interleave(queries * looks)
+        query = torch.arange(clips * queries).repeat_interleave(looks)
+        time = torch.rand(clips * queries, frames, generator=generator).argsort(1)[:, :looks].flatten()
+        masks, ious, score = self.decode(seen.at(clip * frames + time), asked.prompts[query, :, time])
+        truth = batch.masks(clip, time, targets.flatten(0, 1)[query])
+        share = batch.share(targets).flatten(0, 1)  # R,T,cells
+        attention = [_attention_loss(logits, share) for logits in asked.attention]
+        return {
+            "mask": losses.mask_loss(masks, truth),
+            "iou": losses.iou_loss(masks, ious, truth),
+            "object": losses.presence_loss(score, truth),
+            "attention": sum(attention, torch.zeros(())) / len(attention) if attention else torch.zeros(()),
+            "J": losses.region_similarity(masks, ious, truth),
+        }
+
+    def tune_lesson(self, batch: Batch, looks: int, generator: torch.Generator) -> Losses:
+        """Masks alone, as published: all that somebody's own videos tell."""
+        seen = self.see(batch)
+        asked = self.ask(batch, seen, self.understand(batch, seen))
+        return self.masks_match(batch, seen, asked, batch.targets, looks, generator)
+
+    def propagate_lesson(self, batch: Batch, looks: int, generator: torch.Generator) -> Losses:
+        """Anchors from frozen prompts, every other frame of the clip from memory."""
+        clips, frames, queries = *batch.images.shape[:2], batch.targets.shape[1]
+        seg = self.model.fusion.seg_model
+        with torch.no_grad():
+            seen = self.see(batch)
+            prompts = self.ask(batch, seen, self.understand(batch, seen)).prompts
+        clip = torch.arange(clips).repeat_interleave(queries)
+        targets = batch.targets.flatten(0, 1)
+
+        def at(time: int) -> FrameFeatures:
+            return seen.at(clip * frames + time)
+
+        def truth(time: int) -> Tensor:
+            return batch.masks(clip, torch.full_like(clip, time), targets)
+
+        self._raw.clear()
+        anchors = {t: seg.anchor(at(t), prompts[:, :, t].contiguous()) for t in choose(frames)}
+        recent: dict[int, Tracked] = {}
+        total: list[Losses] = []
+        for t in range(frames):
+            if t in anchors:
+                continue
+            self._raw.clear()
+            recent[t] = seg.propagate(at(t), t, anchors, recent, frames)
+            masks, ious, _, score = self._raw[-1]
+            total.append(
+                {
+                    "mask": losses.mask_loss(masks, truth(t)),
+                    "iou": losses.iou_loss(masks, ious, truth(t)),
+                    "object": losses.presence_loss(score, truth(t)),
+                    "J": losses.region_similarity(masks, ious, truth(t)),
+                    **self.while_tracking(batch, t, clip, targets),
+                }
+            )
+        return {name: torch.stack([found[name] for found in total]).mean() for name in total[0]}
+
+    def while_tracking(self, batch: Batch, time: int, clip: Tensor, targets: Tensor) -> Losses:
+        """What else a propagated frame is asked: nothing, here."""
+        return {}
+
+
+def _attention_loss(logits: Tensor, share: Tensor) -> Tensor:
+    """Half of the heads (R,heads,10*T,T*cells) should look at the target's cells, share (R,T,cells), in the query's own frame."""
+    rows, frames, cells = share.shape
+    heads = logits.shape[1] // 2
+    weights = torch.zeros(rows, frames, frames, cells)
+    times = torch.arange(frames)
+    weights[:, times, times] = on_cells(share)
+    weights = weights.flatten(2)[:, None].expand(-1, heads, -1, -1)  # R,heads,T,T*cells
+    tokens = range(0, SEG_TOKENS, SEG_TOKENS // 2)  # two of the ten say enough, and this loss is not cheap
+    asked = logits[:, :heads].unflatten(2, (SEG_TOKENS, frames))
+    return torch.stack([losses.mass_on_target(asked[:, :, token], weights) for token in tokens]).mean()
+
+
+def on_cells(share: Tensor) -> Tensor:
+    """How much each cell counts as the target's, in 0..1: the best covered one fully, those barely touched not at all."""
+    return ((share / share.amax(-1, keepdim=True).clamp(min=0.25)) * (share > 0.05)).clamp(max=1)
+
+
+def _pad(packed: Packed, length: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Embeddings, positions and mask of that length; rows that pad look at themselves, and nobody looks at them."""
+    missing = length - len(packed.positions)
+    mask = F.pad(packed.mask, (0, missing, 0, missing))
+    mask.fill_diagonal_(True)
+    return F.pad(packed.embeddings, (0, 0, 0, missing)), F.pad(packed.positions, (0, missing)), mask
