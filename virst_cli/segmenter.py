@@ -153,7 +153,7 @@ class Segmenter:
             memory = {name.removeprefix("memory."): value for name, value in state.items() if name.startswith("memory.")}
         parts = chunks(length, plan, self.chunk)
         with self.parts.fusion() as fusion:
-            run = _Run(self, fusion, frames, single_chunk=len(parts) == 1)
+            run = _Run(self, fusion, frames, length, single_chunk=len(parts) == 1)
             if state is None:
                 seg_states = self._reason(visual, prompts, run.whole_video(plan), report)
             else:
@@ -236,8 +236,8 @@ class Segmenter:
 class _Run:
     """Fusion and tracking of one video: which features are held, and for how long."""
 
-    def __init__(self, segmenter: Segmenter, fusion: Fusion, frames: Iterable[Frame], *, single_chunk: bool) -> None:
-        self.segmenter, self.fusion, self.frames = segmenter, fusion, frames
+    def __init__(self, segmenter: Segmenter, fusion: Fusion, frames: Iterable[Frame], length: int, *, single_chunk: bool) -> None:
+        self.segmenter, self.fusion, self.frames, self.length = segmenter, fusion, frames, length
         self.single_chunk = single_chunk
         self.size = segmenter.parts.config.segmentation.image_size
         self._ahead = iter(frames)  # the second reader, a chunk ahead
@@ -271,7 +271,8 @@ class _Run:
             self._encode_fusion_frames(chunk.fusion_frames, {frame for _, frame in anchors}, self._ahead)
         with self.segmenter.autocast():
             coarse = torch.cat([self._coarse[frame] for frame in chunk.fusion_frames])
-            prompts = self.fusion.prompts(seg_states, coarse)  # n,10,T,C
+            span = (chunk.start / self.length, chunk.stop / self.length)
+            prompts = self.fusion.prompts(seg_states, coarse, span)  # n,10,T,C
             asked: dict[int, list[Tensor]] = {}
             for place, frame in anchors:
                 asked.setdefault(frame, []).append(prompts[:, :, place].contiguous())

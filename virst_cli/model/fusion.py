@@ -120,9 +120,14 @@ def unit(x: Tensor) -> Tensor:
     return nn.functional.layer_norm(x, x.shape[-1:])
 
 
-def time_functions(frames: int, count: int, device: torch.device | None = None) -> Tensor:
-    """The first `count` cosines of the discrete cosine transform over the frames, (frames, count): what changes with time is a sum of them."""
-    times = (torch.arange(frames, device=device) + 0.5) / frames
+Span = tuple[float, float]  # the part of a video that some frames are from, in shares of its length
+WHOLE: Span = (0.0, 1.0)
+
+
+def time_functions(frames: int, count: int, span: Span = WHOLE, device: torch.device | None = None) -> Tensor:
+    """Values (frames,count) of the first cosines of a discrete cosine transform; what changes in a video is a sum of them."""
+    start, end = span
+    times = start + (end - start) * (torch.arange(frames, device=device) + 0.5) / frames
     return torch.cos(math.pi * times[:, None] * torch.arange(count, device=device))
 
 
@@ -139,10 +144,10 @@ class ContentMatch(nn.Module):
         self.query = nn.Linear(SEG_TOKENS * language_width, count * width)
         self.key = nn.Linear(width, width)
 
-    def forward(self, seg_states: Tensor, memory: Tensor, frames: int) -> Tensor:
+    def forward(self, seg_states: Tensor, memory: Tensor, frames: int, span: Span) -> Tensor:
         """States (B,10,D) and grid tokens (B,K,C) to (B,frames,K)."""
         parts = self.query(seg_states.flatten(1)).unflatten(1, (self.count, -1))  # B,count,C
-        query = unit(time_functions(frames, self.count, parts.device).to(parts) @ parts)  # B,frames,C
+        query = unit(time_functions(frames, self.count, span, parts.device).to(parts) @ parts)  # B,frames,C
         return query @ unit(self.key(memory)).transpose(1, 2) / math.sqrt(query.shape[2])
 
 
@@ -164,14 +169,19 @@ class SegPrompter(nn.Module):
     def forward(self, seg_states: Tensor, features: Tensor) -> Tensor:
         return self.prompts(seg_states, self.look(features))
 
-    def prompts(self, seg_states: Tensor, grids: Tensor, attention: list[Tensor] | None = None) -> Tensor:
-        """Prompts (B,10,T,C) from what `look` returned; every layer's attention logits (B,heads,10*T,T*g*g) go to `attention`."""
+    def prompts(self, seg_states: Tensor, grids: Tensor, attention: list[Tensor] | None = None, span: Span = WHOLE) -> Tensor:
+        """Prompts (B,10,T,C) from what `look` returned for frames of a span of the video.
+
+        Every layer's attention logits (B,heads,10*T,T*g*g) go to `attention`.
+        """
         frames = grids.shape[1]
         memory = grids.flatten(1, 2)  # B,T*g*g,C
         queries = self.seg_proj(seg_states).repeat_interleave(frames, dim=1)  # B,10*T,C   the copies differ only by rotary time
         query_places = torch.arange(frames, device=queries.device).repeat(SEG_TOKENS)[:, None]
         key_places = _places(frames, math.isqrt(grids.shape[2]), queries.device)
-        content = self.content(seg_states, memory, frames).repeat(1, SEG_TOKENS, 1) if self.content is not None else None
+        content = None
+        if self.content is not None:
+            content = self.content(seg_states, memory, frames, span).repeat(1, SEG_TOKENS, 1)  # B,10*T,T*g*g
         for layer in self.decoder:
             queries, logits = layer(queries, memory, query_places, key_places, content)
             if attention is not None:

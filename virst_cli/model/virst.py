@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from virst_cli.model.config import CLIP_FRAMES, SEG_TOKENS, VirstConfig
-from virst_cli.model.fusion import InitialSegFusion, SegPrompter
+from virst_cli.model.fusion import WHOLE, InitialSegFusion, SegPrompter, Span
 from virst_cli.model.language import LanguageModel, packed_layout
 from virst_cli.model.prompt import Prompt
 from virst_cli.model.seg_model import SegModel
@@ -51,10 +51,13 @@ class Fusion(nn.Module):
         """First fusion, where the model has it: [SEG] embeddings (10,D) that have seen the coarse maps of T frames (T,C,h,w)."""
         return self.initial_seg_fusion_module(seg_embeddings[None], coarse[None])[0]
 
-    def prompts(self, seg_states: Tensor, coarse: Tensor) -> Tensor:
-        """fuse: states (n,10,D) and coarse maps of T frames (T,C,h,w), seen once for all sentences, to prompts (n,10,T,C)."""
+    def prompts(self, seg_states: Tensor, coarse: Tensor, span: Span = WHOLE) -> Tensor:
+        """fuse: states (n,10,D) and coarse maps of T frames (T,C,h,w), seen once for all sentences, to prompts (n,10,T,C).
+
+        span: the part of the video that the frames are from.
+        """
         grids = self.seg_prompter.look(coarse[None]).expand(seg_states.shape[0], -1, -1, -1)
-        return self.seg_prompter.prompts(seg_states, grids)
+        return self.seg_prompter.prompts(seg_states, grids, span=span)
 
 
 def pack(visual: Tensor, prompts: Sequence[Prompt], embed: nn.Module, seg_embeddings: Tensor | None = None) -> "Packed":

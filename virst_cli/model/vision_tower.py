@@ -60,7 +60,7 @@ class Motion(nn.Module):
         )
 
     def forward(self, maps: Tensor, frames: int) -> Tensor:
-        """Maps (B*F,C,2h,2w) of clips of F frames to (B*F,width,h,w); the first and the last frame stand in for what is beyond."""
+        """Maps (B*F,C,2h,2w) of clips of F frames to (B*F,width,h,w); beyond its ends a clip stands still."""
         here = self.reduce(maps).unflatten(0, (-1, frames))
         before = torch.cat([here[:, :1], here[:, :-1]], dim=1)
         after = torch.cat([here[:, 1:], here[:, -1:]], dim=1)

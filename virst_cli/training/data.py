@@ -20,6 +20,8 @@ from virst_cli.world import COLOURS, KINDS, TYPES, Clip, Event, make_clip
 
 LONGEST_SENTENCE = 16  # words that training asks back
 SHAPES = (*((128, 128),) * 6, (192, 108), (108, 192), (160, 120), (256, 256))  # width and height of the clips of a batch
+LONG = 32  # frames; a batch of that many may be every n-th frame of longer clips, as the model sees a long video
+STRIDES = (1, 1, 2, 5)
 COMPRESSED = 0.25  # of the clips have been through a JPEG of a quality between these
 QUALITY = (10, 60)
 AROUND = 2  # frames before and after a sudden event that show it
@@ -66,7 +68,10 @@ def draw(
     """A batch from its seed, a sequence of numbers; the same seed gives the same batch."""
     rng = np.random.default_rng(list(seed))
     shape = SHAPES[int(rng.integers(len(SHAPES)))]
-    drawn = [make_clip(rng, frames=frames, size=shape, sentences=sentences, types=types) for _ in range(clips)]
+    stride = int(rng.choice(STRIDES)) if frames >= LONG else 1
+    drawn = [
+        _every(stride, make_clip(rng, frames=frames * stride, size=shape, sentences=sentences, types=types)) for _ in range(clips)
+    ]
     drawn = [
         replace(clip, frames=_compressed(clip.frames, int(rng.integers(*QUALITY)))) if rng.random() < COMPRESSED else clip
         for clip in drawn
@@ -120,6 +125,20 @@ def collate(clips: Sequence[Clip], prompts: PromptBuilder, sentences: int, size:
         words=torch.tensor([[ids + [NOTHING] * (LONGEST_SENTENCE - len(ids)) for ids in clip] for clip in said]),
         prompts=asked,
     )
+
+
+def _every(stride: int, clip: Clip) -> Clip:
+    """Every n-th frame of a clip, and what is known of its things in these frames."""
+    things = tuple(
+        replace(
+            thing,
+            path=thing.path[::stride],
+            states=thing.states[::stride],
+            events=tuple(replace(e, start=e.start // stride, end=(e.end - 1) // stride + 1) for e in thing.events),
+        )
+        for thing in clip.things
+    )
+    return replace(clip, frames=clip.frames[::stride], ids=clip.ids[::stride], things=things)
 
 
 def _window(event: Event) -> slice:

@@ -97,7 +97,7 @@ UNDERSTAND = Stage(
     rate=1e-3,
     trains=(*SAM_SEES, "vision", "language_model"),
     losses=KNOWLEDGE,
-    batches=((5, 8, 6, 0), (5, 8, 6, 0), (3, 16, 6, 0)),
+    batches=((5, 8, 6, 0), (5, 8, 6, 0), (3, 16, 6, 0), (5, 8, 6, 0), (5, 8, 6, 0), (3, 16, 6, 0), (1, 32, 6, 0)),
     types=((0.15, EASY), (0.3, TIMELESS), (1.0, TYPES)),
 )
 JOIN = Stage(
