@@ -38,7 +38,7 @@ def main(folder: Path, clip: Path, masks: Path, *sentences: str) -> None:
         numbers, text = sentence.split(":", 1)
         annotations = []
         for number in map(int, numbers.split("+")):
-            annotations.append(int(len(table)))
+            annotations.append(len(table))
             seen = [np.asfortranarray(picture == number) for picture in objects]
             table[str(annotations[-1])] = [rle.encode(mask) if mask.any() else None for mask in seen]
         expressions[str(key)] = {"exp": text.strip(), "obj_id": annotations, "anno_id": annotations}

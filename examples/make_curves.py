@@ -1,0 +1,74 @@
+"""Draws how a training went, from the log that `virst train` keeps beside the model it makes.
+
+    python examples/make_curves.py my-nano.training/log.jsonl curves.svg
+
+One panel a quantity, minutes to the right, the stages as bands. Every point is the mean of ten steps.
+"""
+
+import json
+import sys
+from itertools import groupby
+from pathlib import Path
+
+PANELS = {
+    "J": "J of the masks, % (decoded frames; propagated ones in the last stage)",
+    "mask": "mask loss: 4 BCE + Dice",
+    "heat": "where the target is, read from the [SEG] states (cross entropy)",
+    "moment": "when it does what is said (minus log of the mass on it)",
+    "exists": "whether there is a target at all (BCE)",
+    "tower": "what the vision tower knows: kind, colour, state, displacement",
+}
+WIDTH, HEIGHT, LEFT, TOP, GAP = 860, 120, 46, 34, 34
+LINE, BANDS, INK = "#0072b2", ("#f2f2ee", "#e6e6e0"), "#333"
+
+
+def main(log: Path, picture: Path) -> None:
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    last = max(row["seconds"] for row in rows)
+    height = TOP + len(PANELS) * (HEIGHT + GAP)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + 10} {height}"',
+        ' font-family="sans-serif" font-size="11">',
+        f'<rect width="100%" height="100%" fill="white"/><g fill="{INK}">',
+    ]
+    for number, (name, title) in enumerate(PANELS.items()):
+        top = TOP + number * (HEIGHT + GAP)
+        parts += bands(rows, last, top, named=number == 0)
+        parts.append(f'<text x="{LEFT}" y="{top - 5}" font-weight="bold">{title}</text>')
+        parts += curve([(row["seconds"], row["stage"], row[name]) for row in rows if name in row], last, top, percent=name == "J")
+    parts += [f'<text x="{LEFT + WIDTH}" y="{height - 8}" text-anchor="end">{last / 60:.0f} minutes</text>', "</g></svg>"]
+    picture.write_text("\n".join(parts) + "\n")
+
+
+def bands(rows: list[dict], last: float, top: int, *, named: bool) -> list[str]:
+    """The stages behind a panel."""
+    parts, begin = [], 0.0
+    for number, (stage, part) in enumerate(groupby(rows, key=lambda row: row["stage"])):
+        end = max(row["seconds"] for row in part)
+        x, width = LEFT + WIDTH * begin / last, WIDTH * (end - begin) / last
+        parts.append(f'<rect x="{x:.1f}" y="{top}" width="{width:.1f}" height="{HEIGHT}" fill="{BANDS[number % 2]}"/>')
+        if named:
+            parts.append(f'<text x="{x + width / 2:.1f}" y="{top - 20}" text-anchor="middle" fill="#888">{stage}</text>')
+        begin = end
+    return parts
+
+
+def curve(points: list[tuple[float, str, float]], last: float, top: int, *, percent: bool) -> list[str]:
+    """One quantity, a line a stage; the scale starts at nought."""
+    if not points:
+        return []
+    high = 1.0 if percent else sorted(value for _, _, value in points)[int(0.98 * (len(points) - 1))] or 1.0
+    parts = []
+    for _, part in groupby(points, key=lambda point: point[1]):
+        places = " ".join(
+            f"{LEFT + WIDTH * seconds / last:.1f},{top + HEIGHT * (1 - min(1, value / high)):.1f}" for seconds, _, value in part
+        )
+        parts.append(f'<polyline points="{places}" fill="none" stroke="{LINE}" stroke-width="1.3"/>')
+    label = "100" if percent else f"{high:.2g}"
+    parts.append(f'<text x="{LEFT - 5}" y="{top + 9}" text-anchor="end">{label}</text>')
+    parts.append(f'<text x="{LEFT - 5}" y="{top + HEIGHT}" text-anchor="end">0</text>')
+    return parts
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

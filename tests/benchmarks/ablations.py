@@ -1,0 +1,104 @@
+"""Do the parts earn their place? The paper's ablations on virst-nano, at a smaller budget.
+
+    python tests/benchmarks/ablations.py FOLDER [--start TRAINING.pt] [--effort 0.15] [--videos 48]
+    python tests/benchmarks/ablations.py --anchors MODEL [--videos 48]
+
+The first form trains variants in FOLDER and scores them on held-out clips of the synthetic world. They share what the first
+three stages of the recipe (see, read, understand: the alignment) have made, trained here or taken from a training's state with
+--start; then each goes through the others (join, sharpen, propagate) with `effort` of their steps. A stopped run goes on where
+it was. The second form scores one model with fewer and more anchors than the eight that its clips have by default.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import torch
+
+import virst_cli
+from virst_cli.bench import run
+from virst_cli.bench.datasets.world import WorldSet
+from virst_cli.model.config import VIRST_NANO, VirstConfig
+from virst_cli.model.prompt import PromptBuilder
+from virst_cli.training.data import WorldClips
+from virst_cli.training.export import export
+from virst_cli.training.lessons import from_nothing
+from virst_cli.training.loop import STATE, Trainer
+from virst_cli.training.stages import JOIN, PROPAGATE, READ, SEE, SHARPEN, UNDERSTAND, Stage, scaled
+from virst_cli.training.vocabulary import word_tokenizer
+from virst_cli.world import vocabulary
+
+SEED = 2000
+FRAMES = 32  # of the clips with more and fewer anchors: by default eight
+ALIGN, MASKS, MEMORY = (SEE, READ, UNDERSTAND), (JOIN, SHARPEN), (PROPAGATE,)
+# prompts then are the [SEG] states through one linear layer, the same for every frame
+NO_FUSION = replace(VIRST_NANO, segmentation=replace(VIRST_NANO.segmentation, prompter_layers=0))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--start", type=Path)
+    parser.add_argument("--effort", type=float, default=0.15)
+    parser.add_argument("--videos", type=int, default=48)
+    parser.add_argument("--anchors", metavar="MODEL")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    if asked.anchors:
+        anchors(asked.anchors, asked.videos)
+    else:
+        variants(asked.folder, asked.start, asked.effort, asked.videos)
+
+
+def variants(folder: Path, start: Path | None, effort: float, videos: int) -> None:
+    """Train the variants, score each."""
+    if start is None:
+        trained(folder / "start", VIRST_NANO, scaled(ALIGN, effort), None)
+        start = folder / "start" / STATE
+    rest = scaled((*MASKS, *MEMORY), effort)
+    for name, config, recipe, begin in (
+        ("whole", VIRST_NANO, rest, start),
+        ("without-fusion", NO_FUSION, rest, start),
+        ("without-stage-1", VIRST_NANO, rest, None),
+        ("without-stage-3", VIRST_NANO, rest[:-1], start),
+    ):
+        model = folder / f"{name}.model"
+        if not model.exists():
+            export(trained(folder / name, config, recipe, begin), model)
+        report(name, model, WorldSet(videos=videos, seed=SEED))
+
+
+def trained(folder: Path, config: VirstConfig, recipe: tuple[Stage, ...], start: Path | None) -> Trainer:
+    """A trainer at the end of a recipe that began with the weights of a state, as far as the variant has such parts."""
+    prompts = PromptBuilder(word_tokenizer(vocabulary()))
+    teacher = from_nothing(config, prompts, 0)
+    if start is not None:
+        mine, weights = teacher.state_dict(), torch.load(start, weights_only=True)["teacher"]
+        teacher.load_state_dict({name: weights[name] for name in mine})
+    trainer = Trainer(teacher, WorldClips(prompts, config.segmentation.image_size), prompts, recipe, folder)
+    trainer.run(lambda p: print(folder.name, p.stage, p.step, p.steps, {k: round(v, 3) for k, v in p.losses.items()}, flush=True))
+    return trainer
+
+
+def anchors(model: str, videos: int) -> None:
+    """One model with its anchors chosen otherwise."""
+    for name, count in (("first frame only", 1), ("3 anchors", 3), ("8 anchors, one in four fusion frames", 8)):
+
+        def chosen(frames: int, count: int = count) -> list[int]:
+            return [round(place) for place in np.linspace(0, frames - 1, min(count, frames)).tolist()]
+
+        with patch("virst_cli.plan.choose", chosen):
+            report(name, model, WorldSet(videos=videos, seed=SEED, frames=FRAMES))
+
+
+def report(name: str, model: str | Path, dataset: WorldSet) -> None:
+    """One line of the table."""
+    found = run(dataset, virst_cli.load(model, device="cpu"), name=name).as_dict()
+    by_type = "  ".join(f"{kind} {scores['J&F']:.1f}" for kind, scores in found["by_type"].items())
+    print(f"{name}: J&F {found['scores']['J&F']:.1f}  ({by_type})", flush=True)
+
+
+if __name__ == "__main__":
+    main()

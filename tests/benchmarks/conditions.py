@@ -1,0 +1,103 @@
+"""How a model does under conditions that it was not trained for, beside its plain figure from the same run.
+
+    python tests/benchmarks/conditions.py [MODEL] [VIDEOS]
+
+Sizes and aspect ratios, heavy compression, other words, and clips ten and twenty times as long as most that virst-nano was
+trained on (the last in two chunks). Every line is J&F on held-out clips of the synthetic world, and its difference from the first.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import imageio_ffmpeg
+import numpy as np
+
+import virst_cli
+from virst_cli.bench import Dataset, Sample, run
+from virst_cli.bench.datasets.world import WorldSet
+
+SEED = 1000
+SYNONYMS = {
+    "dog": "puppy", "dogs": "puppies", "cat": "kitten", "cats": "kittens", "car": "automobile", "cars": "automobiles",
+    "box": "crate", "boxes": "crates", "thing": "item", "things": "items", "small": "tiny", "large": "huge", "jumps": "leaps",
+    "jump": "leap", "jumping": "leaping", "enters": "appears", "enter": "appear", "entering": "appearing", "near": "close to",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A data set whose samples are changed before they are shown."""
+
+    base: Dataset
+    change: Callable[[Sample], Sample]
+
+    @property
+    def name(self) -> str:
+        return self.base.name
+
+    def __len__(self) -> int:
+        return len(self.base)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.change(self.base[index])
+
+
+def compressed(sample: Sample) -> Sample:
+    """Through H.264 at a quality that nobody would want."""
+    frames = np.stack(list(sample.frames))
+    count, height, width, _ = frames.shape
+    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"]
+    ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error"]
+    squeeze = ["-c:v", "libx264", "-crf", "40", "-pix_fmt", "yuv420p", "-f", "matroska", "-"]
+    small = subprocess.run([*ffmpeg, *raw, "-i", "-", *squeeze], input=frames.tobytes(), capture_output=True, check=True).stdout
+    back = subprocess.run([*ffmpeg, "-i", "-", *raw, "-"], input=small, capture_output=True, check=True).stdout
+    return replace(sample, frames=list(np.frombuffer(back, np.uint8).reshape(count, height, width, 3)))
+
+
+def said(how: Callable[[str], str]) -> Callable[[Sample], Sample]:
+    return lambda sample: replace(sample, expressions=[replace(e, text=how(e.text)) for e in sample.expressions])
+
+
+def synonyms(text: str) -> str:
+    return re.sub(r"\w+", lambda word: SYNONYMS.get(word[0], word[0]), text)
+
+
+def question(text: str) -> str:
+    return f"where is {text}?" if text.startswith("the ") else text
+
+
+def main(model: str, videos: int) -> None:
+    def world(videos: int = videos, frames: int = 16, size: tuple[int, int] = (128, 128)) -> WorldSet:
+        return WorldSet(videos=videos, seed=SEED, frames=frames, size=size)
+
+    conditions: dict[str, Dataset] = {
+        "16 frames of 128x128": world(),
+        "256x256": world(size=(256, 256)),
+        "512x512": world(size=(512, 512)),
+        "16:9, 320x180": world(size=(320, 180)),
+        "9:16, 180x320": world(size=(180, 320)),
+        "H.264 at CRF 40": Changed(world(), compressed),
+        "synonyms": Changed(world(), said(synonyms)),
+        "upper case": Changed(world(), said(str.upper)),
+        "a question": Changed(world(), said(question)),
+        "160 frames": world(videos // 2, frames=160),
+        "320 frames, two chunks": world(videos // 4, frames=320),
+    }
+    segmenter = virst_cli.load(model)
+    plain = None
+    for name, dataset in conditions.items():
+        found = run(without_objects(dataset), segmenter, name=segmenter.name).as_dict()["scores"]["J&F"]
+        plain = found if plain is None else plain
+        print(f"{name:24s} {len(dataset):4d} clips   J&F {found:5.1f}   {found - plain:+5.1f}", flush=True)
+
+
+def without_objects(dataset: Dataset) -> Dataset:
+    """Without the objects there are no baselines, which take their time."""
+    return Changed(dataset, lambda sample: replace(sample, objects=None))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "virst-nano", int(sys.argv[2]) if len(sys.argv) > 2 else 64)
