@@ -1,6 +1,8 @@
-"""How dogs.mp4 and its true masks were made: one clip of the synthetic world, written as a video.
+"""How the example clips and their true masks were made: clips of the synthetic world, written as videos.
 
-python examples/make_example.py examples
+    python examples/make_example.py examples
+
+Training never drew them: its seeds have another form.
 """
 
 import sys
@@ -13,21 +15,30 @@ from virst_cli.outputs.png import PngFolder
 from virst_cli.video.write import VideoWriter
 from virst_cli.world import make_clip
 
-SEED = 3425
-SENTENCE = "the dog that jumps last"
+EXAMPLES = {  # name: seed, type of the sentence, sentence, numbers of the things it means
+    "dogs": (3425, "order", "the dog that jumps last", (0,)),
+    "cars": (5011, "order", "the car that jumps first", (2,)),
+    "pack": (5146, "plural", "all the blue dogs", (0, 2)),
+    "nobody": (5075, "nothing", "the blue cat that jumps", ()),
+}
+SIZE = (384, 384)
+FRAMES = 24
 RATE = Fraction(8)
 
 
 def main(folder: Path) -> None:
-    clip = make_clip(SEED, frames=24, size=(384, 384), sentences=8, types=("order",))
-    sentence = next(said for said in clip.sentences if said.text == SENTENCE)
-    with VideoWriter(folder / "dogs.mp4", size=(384, 384), rate=RATE) as video:
-        for index, frame in enumerate(clip.frames):
-            video.write(frame, float(index / RATE))
-    with PngFolder(folder / "dogs.masks") as masks:
-        for index, mask in enumerate(clip.masks(sentence)):
-            masks.write(np.uint8(255) * mask, float(index / RATE))
-    print(f"{folder / 'dogs.mp4'}: {len(clip.frames)} frames; {SENTENCE!r} covers {np.mean(clip.masks(sentence)):.1%} of them")
+    for name, (seed, kind, sentence, targets) in EXAMPLES.items():
+        clip = make_clip(seed, frames=FRAMES, size=SIZE, sentences=8, types=(kind,))
+        if not any(said.targets == targets for said in clip.sentences):
+            raise SystemExit(f"the world of seed {seed} has changed: it says nothing that means {targets}")
+        meant = np.isin(clip.ids, [target + 1 for target in targets])  # T,H,W
+        with VideoWriter(folder / f"{name}.mp4", size=SIZE, rate=RATE) as video:
+            for index, frame in enumerate(clip.frames):
+                video.write(frame, float(index / RATE))
+        with PngFolder(folder / f"{name}.masks") as masks:
+            for index, mask in enumerate(meant):
+                masks.write(np.uint8(255) * mask, float(index / RATE))
+        print(f"{name}.mp4: {FRAMES} frames; {sentence!r} covers {meant.mean():.1%} of them")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
     python tests/benchmarks/conditions.py [MODEL] [VIDEOS]
 
-Sizes and aspect ratios, heavy compression, other words, and clips ten and twenty times as long as most that virst-nano was
-trained on (the last in two chunks). Every line is J&F on held-out clips of the synthetic world, and its difference from the first.
+Sizes and aspect ratios, heavy compression, other words, and clips ten and twenty times as long as most of those in training
+(the last in two chunks). Every line is J&F on held-out clips of the synthetic world, and how it differs from the first.
 """
 
 import re
@@ -18,6 +18,8 @@ import numpy as np
 import virst_cli
 from virst_cli.bench import Dataset, Sample, run
 from virst_cli.bench.datasets.world import WorldSet
+from virst_cli.bench.metrics import region
+from virst_cli.segmenter import Segmenter
 
 SEED = 1000
 SYNONYMS = {
@@ -92,6 +94,39 @@ def main(model: str, videos: int) -> None:
         found = run(without_objects(dataset), segmenter, name=segmenter.name).as_dict()["scores"]["J&F"]
         plain = found if plain is None else plain
         print(f"{name:24s} {len(dataset):4d} clips   J&F {found:5.1f}   {found - plain:+5.1f}", flush=True)
+    before, after, count = returned(segmenter, world(videos // 2, frames=160))
+    print(f"{count} targets leave and come back: J {before:.1f} before they leave, {after:.1f} after they came back")
+
+
+def returned(segmenter: Segmenter, dataset: Dataset) -> tuple[float, float, int]:
+    """Mean J (percent) of targets in the frames before they are first out of sight and in those after they are back; how many do so."""
+    before, after = [], []
+    for sample in (dataset[index] for index in range(len(dataset))):
+        seen = np.array([[e.truth[t].any() for t in range(len(sample.frame_names))] for e in sample.expressions])  # n,T
+        again = [n for n, row in enumerate(seen) if _gap(row) is not None]
+        if not again:
+            continue
+        answers = segmenter.segment_frames(sample.frames, [sample.expressions[n].text for n in again])
+        scores = np.array(
+            [
+                [region(m, sample.expressions[n].truth[t]) for m, n in zip(masks, again, strict=True)]
+                for t, masks in enumerate(answers)
+            ]
+        )
+        for k, n in enumerate(again):
+            gone, back = _gap(seen[n])
+            before.append(scores[:gone, k].mean())
+            after.append(scores[back:, k][seen[n][back:]].mean())
+    return 100 * float(np.mean(before)), 100 * float(np.mean(after)), len(after)
+
+
+def _gap(seen: np.ndarray) -> tuple[int, int] | None:
+    """The first frame out of sight after having been seen, and the first one back."""
+    steps = np.diff(seen.astype(int))
+    gone = np.flatnonzero(steps < 0)
+    back = np.flatnonzero(steps > 0)
+    back = back[back > gone[0]] if gone.size else back[:0]
+    return (int(gone[0]) + 1, int(back[0]) + 1) if back.size else None
 
 
 def without_objects(dataset: Dataset) -> Dataset:
