@@ -99,7 +99,7 @@ def main(model: str, videos: int) -> None:
 
 
 def returned(segmenter: Segmenter, dataset: Dataset) -> tuple[float, float, int]:
-    """Mean J (percent) of targets in the frames before they are first out of sight and in those after they are back; how many do so."""
+    """Mean J (percent) of targets before they are first out of sight, and after they are back; how many do so."""
     before, after = [], []
     for sample in (dataset[index] for index in range(len(dataset))):
         seen = np.array([[e.truth[t].any() for t in range(len(sample.frame_names))] for e in sample.expressions])  # n,T
@@ -115,7 +115,7 @@ def returned(segmenter: Segmenter, dataset: Dataset) -> tuple[float, float, int]
         )
         for k, n in enumerate(again):
             gone, back = _gap(seen[n])
-            before.append(scores[:gone, k].mean())
+            before.append(scores[:gone, k][seen[n][:gone]].mean())
             after.append(scores[back:, k][seen[n][back:]].mean())
     return 100 * float(np.mean(before)), 100 * float(np.mean(after)), len(after)
 
