@@ -97,6 +97,7 @@ class WorldTeacher(Teacher):
         pointed = on_cells(share).flatten(2)
         done = on_cells((batch.cover[:, None] * batch.moments[:, :, :, None]).sum(-1)).flatten(2)
         exists = self.helpers.target_exists(meaning)[..., 0].float()
+        there = batch.targets.any(-1).float()
 
         def named(logits: Tensor, table: Tensor, classes: int) -> Tensor:
             hot = F.one_hot(table.clamp(min=0), classes).bool() & (table >= 0)[..., None]
@@ -108,7 +109,7 @@ class WorldTeacher(Teacher):
             "heat": losses.soft_cross_entropy(self.helpers.heat(meaning, seen.tower), heat_truth),
             "point": losses.mass_on_target(self.helpers.point(meaning, seen.tower), pointed),
             "moment": losses.mass_on_target(self.helpers.moment(meaning, seen.tower), done),
-            "exists": F.binary_cross_entropy_with_logits(exists, batch.targets.any(-1).float()),
+            "exists": F.binary_cross_entropy_with_logits(exists, there, weight=1 + 2 * (1 - there)),  # one in six is not
             "target": named(self.helpers.target_kind(meaning), batch.kind, len(KINDS))
             + named(self.helpers.target_colour(meaning), batch.colour, len(COLOURS)),
         }

@@ -93,12 +93,12 @@ READ = Stage(
 )
 UNDERSTAND = Stage(
     "understand",
-    steps=1000,
+    steps=1300,
     rate=1e-3,
     trains=(*SAM_SEES, "vision", "language_model"),
     losses=KNOWLEDGE,
     batches=((5, 8, 6, 0), (5, 8, 6, 0), (3, 16, 6, 0), (5, 8, 6, 0), (5, 8, 6, 0), (3, 16, 6, 0), (1, 32, 6, 0)),
-    types=((0.15, EASY), (0.3, TIMELESS), (1.0, TYPES)),
+    types=((0.12, EASY), (0.23, TIMELESS), (1.0, TYPES)),
 )
 JOIN = Stage(
     "join",
