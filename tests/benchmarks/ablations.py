@@ -57,12 +57,12 @@ def variants(folder: Path, start: Path | None, effort: float, videos: int) -> No
     if start is None:
         trained(folder / "start", VIRST_NANO, scaled(ALIGN, effort), None)
         start = folder / "start" / STATE
-    rest = scaled((*MASKS, *MEMORY), effort)
+    masks, memory = scaled(MASKS, effort), scaled(MEMORY, effort)
     for name, config, recipe, begin in (
-        ("whole", VIRST_NANO, rest, start),
-        ("without-fusion", NO_FUSION, rest, start),
-        ("without-stage-1", VIRST_NANO, rest, None),
-        ("without-stage-3", VIRST_NANO, rest[:-1], start),
+        ("without-stage-3", VIRST_NANO, masks, start),
+        ("whole", VIRST_NANO, memory, folder / "without-stage-3" / STATE),
+        ("without-fusion", NO_FUSION, masks + memory, start),
+        ("without-stage-1", VIRST_NANO, masks + memory, None),
     ):
         model = folder / f"{name}.model"
         if not model.exists():

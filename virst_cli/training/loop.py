@@ -224,6 +224,10 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.average = state["average"]
         self.stage, self.step, self.seconds = state["stage"], state["step"], state["seconds"]
+        log = self.folder / LOG
+        if self.rank == 0 and log.exists():  # what was logged after the state was saved comes again
+            rows = log.read_text().splitlines(keepends=True)
+            log.write_text("".join(row for row in rows if json.loads(row)["seconds"] <= self.seconds + 0.05))
 
     def _log(self, progress: Progress) -> None:
         if self.rank == 0:
