@@ -102,12 +102,12 @@ UNDERSTAND = Stage(
 )
 JOIN = Stage(
     "join",
-    steps=600,
+    steps=480,
     rate=8e-4,
     trains=(*SAM_SEES, *SAM_DECODES, "vision", "language_model", "fusion.seg_prompter"),
     losses={**MASKS, "attention": 1.0, **KNOWLEDGE, "heat": 0.7},
     fades=(("attention", 0.3), ("heat", 0.5)),
-    types=((0.2, EASY), (1.0, TYPES)),
+    types=((0.25, EASY), (1.0, TYPES)),
     batches=((4, 8, 6, 3), (4, 8, 6, 3), (2, 16, 6, 5), (4, 8, 6, 3), (4, 8, 6, 3), (1, 32, 4, 8)),
 )
 SHARPEN = Stage(
