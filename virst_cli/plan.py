@@ -12,6 +12,7 @@ from itertools import pairwise
 from virst_cli.tracking.anchors import choose
 from virst_cli.video.sample import flex, spread
 
+LOOKS = 64  # frames for the language model, at most; a model's configuration may say less
 FUSION_FRAMES = 32  # at most, a chunk
 CHUNK = 256  # frames; longer chunks spread the anchors thinner
 
@@ -26,9 +27,12 @@ class Plan:
     answer: int = 1
 
     @staticmethod
-    def of(length: int) -> "Plan":
-        """The plan for a video, or a chunk, of that many frames. Deterministic: the middle frame of every segment."""
-        looks = flex(length)
+    def of(length: int, most: int = LOOKS) -> "Plan":
+        """The plan for a video, or a chunk, of that many frames. Deterministic: the middle frame of every segment.
+
+        most: frames for the language model.
+        """
+        looks = flex(length, most)
         return Plan(tuple(looks), tuple(spread(len(looks), min(FUSION_FRAMES, len(looks)))))
 
     @property

@@ -149,7 +149,7 @@ class Segmenter:
             first, memory = 0, {}
         else:
             visual, length, first = torch.empty(0), int(state["length"]), int(state["next"])
-            plan = plan or Plan.of(length)
+            plan = plan or Plan.of(length, self.parts.config.vision.frames)
             memory = {name.removeprefix("memory."): value for name, value in state.items() if name.startswith("memory.")}
         parts = chunks(length, plan, self.chunk)
         with self.parts.fusion() as fusion:
@@ -183,7 +183,7 @@ class Segmenter:
         """Visual tokens (V,D) of the plan's frames, and the true number of frames, which the file may have claimed wrongly."""
         length = expected or sum(1 for _ in frames)
         while length:
-            plan = chosen or Plan.of(length)
+            plan = chosen or Plan.of(length, self.parts.config.vision.frames)
             visual, counted = self._visual_tokens(frames, plan, report)
             if visual is not None and (chosen or counted == length):
                 return visual, counted, plan

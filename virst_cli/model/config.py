@@ -53,6 +53,7 @@ class VisionConfig:
     mlp_ratio: int = 4
     merged_tokens: int = 64  # visual tokens that a clip keeps
     merging_heads: int = 16
+    frames: int = 64  # of a video that the language model sees at most
     stem: ConvTrunkConfig | None = None  # patches come from a convolutional trunk; None: one linear layer, as published
     motion: bool = False  # patches of a stem also see the frames before and after; not part of the published model
 
@@ -150,7 +151,7 @@ VIRST_7B = VirstConfig("virst-7b", VisionConfig(), LanguageConfig(), Segmentatio
 VIRST_NANO = VirstConfig(
     "virst-nano",
     VisionConfig(
-        image_size=128, width=128, blocks=4, heads=4, merging_heads=4, stem=ConvTrunkConfig(), motion=True
+        image_size=128, width=128, blocks=4, heads=4, merging_heads=4, frames=32, stem=ConvTrunkConfig(), motion=True
     ),
     LanguageConfig(width=128, layers=4, heads=4, key_value_heads=2, mlp=384, vocabulary=256),
     SegmentationConfig(

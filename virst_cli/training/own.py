@@ -1,7 +1,7 @@
 """Somebody's own videos as batches: any data set of the benchmarks that has masks.
 
-A clip is a number of frames spread over the whole video, or over a part of it; its things are its sentences, each with
-a mask of its own, and nothing else is known.
+A clip is a number of frames spread over the whole video, as the model sees it in use; its things are its sentences, each
+with a mask of its own, and nothing else is known.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,6 @@ from virst_cli.errors import UsageError
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.training.batch import Batch, covered
 
-PART = 0.5  # of the clips are from a part of the video, so that the model sees slow and fast
 HELD = 4096  # decoded frames that are kept, 50 kB each at 128 pixels
 
 
@@ -83,8 +82,6 @@ class OwnVideos:
 
 
 def _times(rng: np.random.Generator, count: int, frames: int) -> list[int]:
-    """Frame numbers of a clip, in order: evenly spread with some chance, over all or a part; a short video repeats frames."""
-    length = count if rng.random() > PART else int(rng.integers(min(count, frames), count + 1))
-    start = int(rng.integers(count - length + 1))
-    places = start + (np.arange(frames) + rng.uniform(0.25, 0.75)) * length / frames
+    """Frame numbers of a clip, in order: evenly spread over the video, with some chance; a short video repeats frames."""
+    places = (np.arange(frames) + rng.uniform(0.1, 0.9)) * count / frames
     return [min(count - 1, int(place)) for place in places]

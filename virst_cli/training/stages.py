@@ -137,10 +137,10 @@ TUNE = Stage(  # on somebody's own videos
     rate=5e-4,
     trains=(*SAM_SEES, *SAM_DECODES, "vision", "language_model", "fusion.seg_prompter"),
     losses={"mask": 2.0, "iou": 0.5, "object": 1.0, "attention": 0.5},
-    batches=((1, 16, 4, 8),),
+    batches=((1, 32, 4, 12),),  # 32: as many frames as the model sees in use
     cosine=0.3,
 )
-REMEMBER = replace(PROPAGATE, steps=60, rate=5e-4, losses={"mask": 2.0, "iou": 0.3, "object": 0.5}, batches=((1, 12, 4, 0),))
+REMEMBER = replace(PROPAGATE, steps=40, rate=5e-4, losses={"mask": 2.0, "iou": 0.3, "object": 0.5}, batches=((1, 32, 3, 0),))
 FINE_TUNING = (TUNE, REMEMBER)
 
 
