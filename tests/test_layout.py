@@ -33,7 +33,25 @@ BELOW: dict[str, set[str]] = {
     "export": {"errors", "video", "outputs"},
     "run": {"errors", "memory", "outputs", "segmenter", "loading", "job", "state"},
     "bench": {"errors", "memory", "video", "outputs", "world", "segmenter"},
-    "training": {"errors", "model", "checkpoints", "world", "plan", "tracking", "outputs", "video"},
+    "engines": {"errors"},
+    "batch": {
+        *{
+            "errors",
+            "memory",
+            "video",
+            "model",
+            "outputs",
+            "checkpoints",
+            "parts",
+            "segmenter",
+            "loading",
+            "job",
+            "run",
+            "engines",
+        }
+    },
+    "doctor": {"errors", "memory", "checkpoints", "video"},
+    "training": {"bench", "errors", "model", "checkpoints", "world", "plan", "tracking", "outputs", "video"},
 }
 ABOVE = {"commands", "app", "__main__", "__init__"}  # these may import everything
 NEVER = {

@@ -1,4 +1,4 @@
-"""Models that need no weights: they answer from the truth, with a known mistake."""
+"""Models that need no weights: they answer from the truth, with a known mistake, or from the colours of a frame."""
 
 from collections.abc import Iterator, Sequence
 
@@ -30,6 +30,20 @@ class Oracle:
     @staticmethod
     def _key(sample: Sample) -> bytes:
         return np.asarray(sample.frames[0]).tobytes() if len(sample.frames) else b""
+
+
+class Bright:
+    """Finds whatever is brighter than `limit`; later sentences want it brighter."""
+
+    def __init__(self, limit: int = 100) -> None:
+        self.limit = limit
+        self.calls: list[list[str]] = []
+
+    def segment_frames(self, frames: Sequence[Image], sentences: Sequence[str]) -> Iterator[NDArray[np.bool_]]:
+        self.calls.append(list(sentences))
+        limits = [self.limit + 5 * sum(map(ord, sentence)) % 50 for sentence in sentences]
+        for frame in frames:
+            yield np.stack([frame.max(axis=2) > limit for limit in limits])
 
 
 class Silent:

@@ -7,16 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from virst_cli.bench.metrics import boundary, radius, region
+from virst_cli.bench.metrics import boundary, j_and_f, radius, region
+
+Mask = NDArray[np.bool_]
 
 GOLDENS = Path(os.environ.get("VIRST_GOLDENS", Path(__file__).parents[1] / "goldens")) / "metrics"
 PAIRS = json.loads((GOLDENS / "pairs.json").read_text())
 
 
-def mask_of(name: str) -> NDArray[np.bool_]:
+def mask_of(name: str) -> Mask:
     with Image.open(GOLDENS / "pairs" / name) as picture:
         return np.asarray(picture) > 0
 
@@ -27,12 +31,36 @@ def test_j_and_f_are_the_published_ones(pair: dict[str, float]) -> None:
     assert radius(*truth.shape) == pair["boundary_radius"]
     assert region(prediction, truth) == pytest.approx(pair["J"], abs=1e-9)
     assert boundary(prediction, truth) == pytest.approx(pair["F"], abs=1e-9)
+    assert j_and_f(prediction, truth) == (region(prediction, truth), boundary(prediction, truth))
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_f_in_its_window_is_f_by_the_rules_over_the_whole_frame(seed: int) -> None:
+Box = tuple[float, float, float, float]  # top, left, height, width, as shares of the frame
+SIDES = st.integers(1, 60)
+SIZES = st.tuples(SIDES, SIDES) | st.tuples(st.integers(1, 4), st.integers(500, 2500))  # the long ones: radii up to 20
+SHARES = st.floats(0, 1, width=16)
+BOXES = st.lists(st.tuples(SHARES, SHARES, SHARES, SHARES), max_size=4)
+WHOLE: Box = (0, 0, 1, 1)
+
+
+@settings(max_examples=300, deadline=None)
+@given(size=SIZES, turned=st.booleans(), guess=BOXES, true=BOXES)
+@example(size=(9, 12), turned=False, guess=[WHOLE], true=[])
+@example(size=(9, 12), turned=False, guess=[WHOLE], true=[WHOLE, (0.5, 0.5, 0, 0)])
+@example(size=(1, 1), turned=False, guess=[WHOLE], true=[])
+@example(size=(3, 2500), turned=True, guess=[(0, 0, 1, 0)], true=[(0, 0.0078, 1, 0)])
+def test_j_and_f_are_the_rules_written_out(size: tuple[int, int], turned: bool, guess: list[Box], true: list[Box]) -> None:
+    prediction, truth = (drawn(size, boxes).T if turned else drawn(size, boxes) for boxes in (guess, true))
+    either = np.count_nonzero(prediction | truth)
+    j = np.count_nonzero(prediction & truth) / either if either else 1.0
+    assert region(prediction, truth) == j
+    assert boundary(prediction, truth) == pytest.approx(slow_boundary(prediction, truth), abs=1e-12)
+    assert j_and_f(prediction, truth) == (j, boundary(prediction, truth))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_ragged_masks_in_large_frames_score_by_the_rules_too(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    height, width = (int(side) for side in rng.integers(1, 260, 2))
+    height, width = (int(side) for side in rng.integers(200, 500, 2))
     prediction, truth = blob(rng, height, width), blob(rng, height, width)
     assert boundary(prediction, truth) == pytest.approx(slow_boundary(prediction, truth), abs=1e-12)
 
@@ -56,15 +84,25 @@ def test_a_mask_that_fills_the_frame_has_no_outline() -> None:
     assert boundary(full, full) == 1.0
 
 
-def blob(rng: np.random.Generator, height: int, width: int) -> NDArray[np.bool_]:
+def drawn(size: tuple[int, int], boxes: list[Box]) -> Mask:
+    """A mask of a size: inside an odd number of boxes. A box of no height or width is still a row or a column."""
+    height, width = size
+    mask = np.zeros(size, bool)
+    for top, left, down, right in boxes:
+        y, x = int(top * (height - 1)), int(left * (width - 1))
+        mask[y : y + 1 + int(down * height), x : x + 1 + int(right * width)] ^= True
+    return mask
+
+
+def blob(rng: np.random.Generator, height: int, width: int) -> Mask:
     """A disk somewhere, often cut off by the frame, with some loose pixels."""
     y, x = np.mgrid[:height, :width]
     disk = np.hypot(y - rng.uniform(0, height), x - rng.uniform(0, width)) < rng.uniform(0, height)
-    loose: NDArray[np.bool_] = disk ^ (rng.random((height, width)) < rng.choice([0, 0, 0.001, 0.2]))
+    loose: Mask = disk ^ (rng.random((height, width)) < rng.choice([0, 0, 0.001, 0.2]))
     return loose
 
 
-def slow_boundary(prediction: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
+def slow_boundary(prediction: Mask, truth: Mask) -> float:
     """F as spec/datasets.md section 5 puts it, step by step."""
     height, width = truth.shape
     p, t = slow_outline(prediction), slow_outline(truth)
@@ -76,7 +114,7 @@ def slow_boundary(prediction: NDArray[np.bool_], truth: NDArray[np.bool_]) -> fl
     return float(2 * precision * recall / (precision + recall)) if precision + recall else 0.0
 
 
-def slow_outline(m: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def slow_outline(m: Mask) -> Mask:
     east, south, southeast = np.zeros_like(m), np.zeros_like(m), np.zeros_like(m)
     east[:, :-1] = m[:, 1:]
     south[:-1] = m[1:]
@@ -88,7 +126,7 @@ def slow_outline(m: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return found
 
 
-def slow_dilated(m: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+def slow_dilated(m: Mask, reach: int) -> Mask:
     height, width = m.shape
     wide = np.pad(m, reach)
     grown = np.zeros_like(m)

@@ -99,15 +99,8 @@ def test_a_damaged_frame_is_listed_and_the_other_videos_are_scored(root: Path) -
     }
 
 
-def test_a_missing_root_is_named_with_the_places_looked_at(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"mevis/valid_u/meta_expressions\.json.*--root"):
-        open_dataset("mevis", tmp_path)
-    with pytest.raises(UsageError, match="VIRST_DATA"):
-        open_dataset("mevis")
-
-
 def test_an_unknown_data_set_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="mevis, world"):
+    with pytest.raises(UsageError, match=r"mevis, .*, world"):
         open_dataset("imagenet")
 
 

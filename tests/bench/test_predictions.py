@@ -1,7 +1,5 @@
-"""Masks from elsewhere score as the published evaluation scores them, and what is missing is said."""
+"""Masks from elsewhere: what is missing, of another size, damaged or too much is said, by name."""
 
-import json
-import os
 import shutil
 from pathlib import Path
 
@@ -9,85 +7,86 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from virst_cli.bench import open_dataset, score_predictions
+from tests.bench import layouts
+from tests.bench.goldens import MEVIS, expected
+from tests.bench.layouts import FRAMES, HEIGHT, NAMES, VIDEOS, WIDTH, answer
+from virst_cli.bench import Dataset, open_dataset, score_predictions
 from virst_cli.bench.course import Progress
-from virst_cli.errors import UsageError, VideoError
+from virst_cli.errors import UsageError
 
-MINI = Path(os.environ.get("VIRST_GOLDENS", Path(__file__).parents[1] / "goldens")) / "metrics" / "mevis_mini"
-EXPECTED = json.loads((MINI / "expected.json").read_text())
+FIRST, SECOND = VIDEOS
 
 
 @pytest.fixture
-def predictions(tmp_path: Path) -> Path:
-    """A copy that a test may damage."""
-    return Path(shutil.copytree(MINI / "predictions", tmp_path / "predictions"))
+def dataset(tmp_path: Path) -> Dataset:
+    return open_dataset("mevis", layouts.mevis(tmp_path / "data"))
 
 
-def rounded(scores: dict[str, float]) -> dict[str, float]:
-    return {name: round(value, 2) for name, value in scores.items()}
+@pytest.fixture
+def masks(dataset: Dataset, tmp_path: Path) -> Path:
+    """The true masks, for a test to damage."""
+    return answer(dataset, tmp_path / "masks")
 
 
-def test_the_published_result_comes_out() -> None:
-    report = score_predictions(open_dataset("mevis", MINI), MINI / "predictions")
-    found = report.as_dict()
-    assert rounded(found["scores"]) == EXPECTED["all"]
-    assert (found["videos"], found["expressions"], found["missing"]) == (2, 5, [])
-    assert (found["dataset"], found["model"], found["fps"]) == ("mevis", None, None)
-    for row in report.rows:
-        expected = EXPECTED["per_expression"][f"{row.video}/{row.expression}"]
-        assert row.j == pytest.approx(expected["J"], abs=1e-9)
-        assert row.f == pytest.approx(expected["F"], abs=1e-9)
+def test_what_is_missing_is_listed_by_its_largest_part_and_costs_the_whole_sentence(dataset: Dataset, masks: Path) -> None:
+    (masks / FIRST / "0" / f"{NAMES[1]}.png").unlink()
+    shutil.rmtree(masks / FIRST / "2")
+    report = score_predictions(dataset, masks)
+    assert report.missing == [f"{FIRST}/0/{NAMES[1]}.png", f"{FIRST}/2"]
+    assert {(row.video, row.expression) for row in report.rows if row.j == 0.0} == {(FIRST, "0"), (FIRST, "2")}
+    assert {(row.j, row.f) for row in report.rows} == {(0.0, 0.0), (1.0, 1.0)}
+    assert not any(row.empty for row in report.rows if row.j == 0.0)
+    shutil.rmtree(masks / FIRST)
+    assert score_predictions(dataset, masks).missing == [FIRST]
 
 
-def test_a_missing_video_counts_as_zero_and_is_listed(predictions: Path) -> None:
-    video = open_dataset("mevis", MINI)[1].video
-    shutil.rmtree(predictions / video)
-    report = score_predictions(open_dataset("mevis", MINI), predictions)
-    assert rounded(report.as_dict()["scores"]) == EXPECTED["second_video_missing"]
-    assert report.missing == [video]
+def test_a_mask_of_another_size_is_listed_with_both_sizes(dataset: Dataset, masks: Path) -> None:
+    Image.new("L", (WIDTH, HEIGHT - 6)).save(masks / SECOND / "1" / f"{NAMES[3]}.png")
+    report = score_predictions(dataset, masks)
+    assert report.missing == [f"{SECOND}/1/{NAMES[3]}.png: {WIDTH}x{HEIGHT - 6} pixels, the video has {WIDTH}x{HEIGHT}"]
+    assert [(row.video, row.expression) for row in report.rows if row.j == 0.0] == [(SECOND, "1")]
 
 
-def test_a_missing_expression_or_frame_counts_as_zero_and_is_listed(predictions: Path) -> None:
-    shutil.rmtree(predictions / "c0ffee42" / "1")
-    (predictions / "7a1f0c2d" / "0" / "00001.png").unlink()  # of which the evaluation gives J = F = 1
-    report = score_predictions(open_dataset("mevis", MINI), predictions)
-    assert report.missing == ["7a1f0c2d/0/00001.png", "c0ffee42/1"]
-    rows = {f"{row.video}/{row.expression}": row for row in report.rows}
-    frames = EXPECTED["per_expression"]["7a1f0c2d/0"]
-    assert rows["7a1f0c2d/0"].j == pytest.approx((sum(frames["J_frames"]) - 1) / 6)
-    assert rows["7a1f0c2d/0"].f == pytest.approx((sum(frames["F_frames"]) - 1) / 6)
-    assert (rows["c0ffee42/1"].j, rows["c0ffee42/1"].f) == (0.0, 0.0)
-    assert rows["c0ffee42/0"].j == pytest.approx(EXPECTED["per_expression"]["c0ffee42/0"]["J"])
+def test_a_damaged_mask_is_listed(dataset: Dataset, masks: Path) -> None:
+    (masks / SECOND / "1" / f"{NAMES[3]}.png").write_bytes(b"no picture")
+    report = score_predictions(dataset, masks)
+    (said,) = report.missing
+    assert said.startswith(f"{SECOND}/1/{NAMES[3]}.png: ")
+    assert [(row.video, row.expression) for row in report.rows if row.j == 0.0] == [(SECOND, "1")]
 
 
-def test_masks_stored_as_ones_score_like_masks_stored_as_255(predictions: Path) -> None:
-    for path in predictions.rglob("*.png"):
+def test_what_belongs_to_no_frame_is_named_and_changes_nothing(dataset: Dataset, masks: Path) -> None:
+    before = score_predictions(dataset, masks)
+    assert before.extra == []
+    Image.new("L", (WIDTH, HEIGHT)).save(masks / FIRST / "0" / "99999.png")
+    (masks / FIRST / "7").mkdir()
+    (masks / "okapi").mkdir()
+    (masks / "run.json").write_text("{}")  # of a folder that we filled ourselves
+    report = score_predictions(dataset, masks)
+    assert report.extra == [f"{FIRST}/0/99999.png", f"{FIRST}/7", "okapi"]
+    assert (report.rows, report.missing) == (before.rows, [])
+    part = score_predictions(dataset, masks, limit=1)  # does not know which other videos there are
+    assert part.extra == [f"{FIRST}/0/99999.png", f"{FIRST}/7"]
+
+
+def test_masks_stored_as_ones_score_like_masks_stored_as_255(tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(MEVIS / "predictions", tmp_path / "predictions"))
+    for path in copy.rglob("*.png"):
         Image.fromarray((np.asarray(Image.open(path)) > 0).astype(np.uint8)).save(path)
-    report = score_predictions(open_dataset("mevis", MINI), predictions)
-    assert rounded(report.as_dict()["scores"]) == EXPECTED["all"]
+    scores = score_predictions(open_dataset("mevis", MEVIS), copy).scores
+    assert scores is not None
+    assert {name: round(value, 2) for name, value in scores.items()} == expected(MEVIS)["all"]
 
 
-def test_a_mask_of_another_size_is_refused_by_name(predictions: Path) -> None:
-    Image.new("L", (80, 45)).save(predictions / "7a1f0c2d" / "2" / "00003.png")
-    with pytest.raises(UsageError, match=r"7a1f0c2d/2, frame 3: the mask has 80x45 pixels, the true one 160x90"):
-        score_predictions(open_dataset("mevis", MINI), predictions)
-
-
-def test_a_damaged_mask_is_refused_by_name(predictions: Path) -> None:
-    (predictions / "7a1f0c2d" / "2" / "00003.png").write_bytes(b"no picture")
-    with pytest.raises(VideoError, match=r"00003\.png"):
-        score_predictions(open_dataset("mevis", MINI), predictions)
-
-
-def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
+def test_a_missing_folder_is_refused(dataset: Dataset, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nowhere"):
-        score_predictions(open_dataset("mevis", MINI), tmp_path / "nowhere")
+        score_predictions(dataset, tmp_path / "nowhere")
 
 
-def test_progress_counts_every_frame() -> None:
+def test_progress_counts_every_frame(dataset: Dataset, masks: Path) -> None:
     told: list[Progress] = []
-    score_predictions(open_dataset("mevis", MINI), MINI / "predictions", progress=told.append)
+    score_predictions(dataset, masks, progress=told.append)
     assert [(p.video, p.frame, p.frames, p.videos_done, p.videos) for p in told] == [
-        *(("7a1f0c2d", t + 1, 6, 0, 2) for t in range(6)),
-        *(("c0ffee42", t + 1, 5, 1, 2) for t in range(5)),
+        *((FIRST, t + 1, FRAMES, 0, 2) for t in range(FRAMES)),
+        *((SECOND, t + 1, FRAMES, 1, 2) for t in range(FRAMES)),
     ]

@@ -2,21 +2,45 @@
 
 samples.py      what a data set is: videos, sentences, true masks
 datasets/       the data sets by name
+sources.py      where masks come from: a model that is asked,
+predictions.py  a folder of masks from elsewhere,
+store.py        or a folder that a model fills, and from which a later run goes on
 metrics.py      J and F of one frame
+robustness.py   A and R of one frame (ReVOS)
 scores.py       masks -> a row per expression -> means
+annotators.py   the standard protocol of Ref-DAVIS17
 baselines.py    what one gets without understanding the sentence
 course.py       which videos a run takes, and how far it is
-runner.py       a model over a data set
-predictions.py  masks from elsewhere over a data set
+runner.py       a data set and a source -> a report
 report.py       the result, and its JSON
 table.py        the result for people
+published.py    figures of other systems
+submission.py   a zip file for a benchmark server
+page.py         the result as a web page, with its tables (page_tables.py) and pictures (page_examples.py)
+mask_file.py    a mask from a PNG, and no more work than that
+parallel.py     a function over many things on all cores, in order
 """
 
 from virst_cli.bench.course import Progress
 from virst_cli.bench.datasets import open_dataset
-from virst_cli.bench.predictions import score_predictions
 from virst_cli.bench.report import Report
-from virst_cli.bench.runner import Model, run
+from virst_cli.bench.runner import run, score_predictions
 from virst_cli.bench.samples import Dataset, Expression, Sample
+from virst_cli.bench.sources import Model
+from virst_cli.bench.store import open_store
+from virst_cli.bench.submission import check_submission, write_submission
 
-__all__ = ["Dataset", "Expression", "Model", "Progress", "Report", "Sample", "open_dataset", "run", "score_predictions"]
+__all__ = [
+    "Dataset",
+    "Expression",
+    "Model",
+    "Progress",
+    "Report",
+    "Sample",
+    "check_submission",
+    "open_dataset",
+    "open_store",
+    "run",
+    "score_predictions",
+    "write_submission",
+]

@@ -1,80 +1,87 @@
-"""Scores masks that something else has made: FOLDER/VIDEO/EXPRESSION/FRAME.png, where all but 0 is mask.
+"""A folder of masks: FOLDER/VIDEO/EXPRESSION/FRAME.png, where all but 0 is mask.
 
 This is the layout in which the published evaluation writes, and benchmark servers take, predictions.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from virst_cli.bench.course import Progress, choose, told
+from virst_cli.bench.mask_file import read_mask
 from virst_cli.bench.metrics import Mask
-from virst_cli.bench.report import Report
-from virst_cli.bench.samples import Dataset, Sample
-from virst_cli.bench.scores import Row, score
-from virst_cli.errors import UsageError
-from virst_cli.memory import peak_bytes
-from virst_cli.video.folder import pictures
+from virst_cli.bench.parallel import in_order
+from virst_cli.bench.samples import Sample
+from virst_cli.bench.sources import Masks
+from virst_cli.errors import UsageError, VideoError
 from virst_cli.video.source import shown
 
+NOTE = "run.json"  # what store.py writes beside the masks
 
-def score_predictions(
-    dataset: Dataset,
-    folder: Path,
-    *,
-    progress: Callable[[Progress], None] | None = None,
-    limit: int | None = None,
-    shard: tuple[int, int] = (1, 1),
-) -> Report:
-    """Scores the masks below `folder`; the videos are chosen as in `run`. What is missing counts as 0 and is listed.
 
-    Raises `UsageError` if there is no such folder, or a mask is damaged or not as large as the true one.
-    """
-    if not folder.is_dir():
-        raise UsageError(f"no folder {shown(folder)}: give the one that holds a folder of masks for every video")
-    chosen = choose(dataset, limit=limit, shard=shard)
-    rows: list[Row] = []
-    missing: list[str] = []
-    for done, index in enumerate(chosen):
-        sample = dataset[index]
-        missing.extend(_missing(sample, folder))
-        rows.extend(score(sample, told(_masks(sample, folder), progress, sample, done, len(chosen))))
-    return Report(
-        dataset=dataset.name,
-        model=None,
-        rows=rows,
-        missing=missing,
-        videos=len(chosen),
-        fps=None,
-        peak_memory=peak_bytes(),
-    )
+class Predictions:
+    """Reads masks that are there. Raises `UsageError` if the folder isn't."""
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise UsageError(f"no folder {shown(folder)}: give the one that holds a folder of masks for every video")
+        self.missing: list[str] = []
+        self.extra: list[str] = []
+        self._folder = folder
+        self._known = {NOTE}
+
+    def masks(self, sample: Sample) -> Iterator[Masks]:
+        """As in `Source`. A damaged mask is a missing one."""
+        self.missing.extend(_missing(sample, self._folder))
+        self.extra.extend(_extra(sample, self._folder))
+        places = [sample.folder(expression) for expression in sample.expressions]
+        self._known.update(place.partition("/")[0] for place in places)
+        names = ([f"{place}/{name}.png" for place in places] for name in sample.frame_names)
+        for masks in in_order(self._read, names):
+            self.missing.extend(mask for mask in masks if isinstance(mask, str))
+            yield [None if isinstance(mask, str) else mask for mask in masks]
+
+    def note_strangers(self) -> None:
+        """Counts as extra what lies beside the videos that were read, once all of the data set have been."""
+        self.extra.extend(sorted(path.name for path in self._folder.iterdir() if path.name not in self._known))
+
+    def _read(self, names: Sequence[str]) -> list[Mask | str | None]:
+        """The masks of these names; None where there is none, and what is wrong with one that can't be read."""
+        found: list[Mask | str | None] = []
+        for name in names:
+            path = self._folder / name
+            try:
+                found.append(read_mask(path) if path.is_file() else None)
+            except VideoError as error:
+                found.append(f"{name}: {error}")
+        return found
+
+
+def is_whole(sample: Sample, place: str, folder: Path) -> bool:
+    """Whether the masks of an expression are there for every frame."""
+    return all((folder / place / f"{name}.png").is_file() for name in sample.frame_names)
 
 
 def _missing(sample: Sample, folder: Path) -> Iterator[str]:
     """What is not there, each by the largest name that covers it: a video, an expression or a frame."""
-    if not (folder / sample.video).is_dir():
+    places = [sample.folder(expression) for expression in sample.expressions]
+    if places and not any((folder / place).parent.is_dir() for place in places):
         yield sample.video
         return
-    for expression in sample.expressions:
-        masks = f"{sample.video}/{expression.id}"
-        if not (folder / masks).is_dir():
-            yield masks
+    for place in places:
+        if not (folder / place).is_dir():
+            yield place
             continue
-        names = (f"{masks}/{name}.png" for name in sample.frame_names)
+        names = (f"{place}/{name}.png" for name in sample.frame_names)
         yield from (name for name in names if not (folder / name).is_file())
 
 
-def _masks(sample: Sample, folder: Path) -> Iterator[Sequence[Mask | None]]:
-    """Per frame the masks of all expressions."""
-    folders = [folder / sample.video / expression.id for expression in sample.expressions]
-    for name in sample.frame_names:
-        yield [_mask(masks / f"{name}.png") for masks in folders]
-
-
-def _mask(path: Path) -> Mask | None:
-    if not path.is_file():
-        return None
-    (picture,) = pictures([path])  # as RGB: whatever the PNG's mode was, a pixel that isn't black is mask
-    mask: Mask = np.asarray(picture).max(axis=2) > 0
-    return mask
+def _extra(sample: Sample, folder: Path) -> Iterator[str]:
+    """Files and folders next to the masks that belong to none of its expressions and frames."""
+    places = {sample.folder(expression) for expression in sample.expressions}
+    wanted = {f"{name}.png" for name in sample.frame_names}
+    for parent in sorted({(folder / place).parent for place in places}):
+        for path in sorted(parent.iterdir()) if parent.is_dir() else ():
+            place = path.relative_to(folder).as_posix()
+            if place not in places:
+                yield place
+            elif path.is_dir():
+                yield from sorted(f"{place}/{file.name}" for file in path.iterdir() if file.name not in wanted)

@@ -1,29 +1,35 @@
-"""Runs a model over a data set: all sentences of a video in one call, scored frame by frame as the masks come."""
+"""A data set and a source of masks in, a report out: video by video, frame by frame, nothing is held."""
 
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from virst_cli.bench.annotators import FourAnnotators
 from virst_cli.bench.baselines import SHUFFLED, object_rows, shuffled_sentences
 from virst_cli.bench.course import Progress, choose, told
+from virst_cli.bench.predictions import Predictions
 from virst_cli.bench.report import Report
-from virst_cli.bench.samples import Dataset, Image
-from virst_cli.bench.scores import Row, score, zeros
-from virst_cli.errors import VideoError
+from virst_cli.bench.samples import Dataset, Hidden, Sample
+from virst_cli.bench.scores import Row, score
+from virst_cli.bench.sources import Asked, Masks, Model, Source, of_one_size
+from virst_cli.bench.store import Kept
 from virst_cli.memory import peak_bytes
 
-Answers = Iterator[NDArray[np.bool_]]  # per frame n, H, W
+Tell = Callable[[Progress], None]
 
 
-class Model(Protocol):
-    """What is scored; `virst_cli.segmenter.Segmenter` is one."""
+class Watcher(Protocol):
+    """Sees all masks go by, such as `page_examples.Examples`."""
 
-    def segment_frames(self, frames: Sequence[Image], sentences: Sequence[str]) -> Answers:
-        """Masks (n, H, W) of n sentences for every frame (H, W, 3), in order."""
+    def watching(self, sample: Sample, answers: Iterable[Masks]) -> Iterator[Masks]:
+        """The same masks, frame by frame."""
+        ...
+
+    def settle(self, sample: Sample, rows: Sequence[Row]) -> None:
+        """What the masks of the video that has gone by were worth."""
         ...
 
 
@@ -32,66 +38,101 @@ def run(
     model: Model,
     *,
     name: str,
-    progress: Callable[[Progress], None] | None = None,
+    store: Path | None = None,
+    watcher: Watcher | None = None,
+    progress: Tell | None = None,
     limit: int | None = None,
     shard: tuple[int, int] = (1, 1),
 ) -> Report:
     """Scores `model`, which the report calls `name`, on the first `limit` videos, or on part i of n of them.
 
-    A video that lacks frames, or has a damaged one, scores 0 and is listed as missing. Where the data set knows the
-    objects of its videos, the baselines run too; their time does not count.
+    store: the folder of `open_store`; masks that are there are not asked for again, and all others are kept there. A
+    video that lacks frames, or has a damaged one, scores 0 and is listed as missing. Where the data set knows the objects
+    of its videos, the baselines run too; their time does not count.
     """
+    asked = Asked(model)
+    rows = _Rows(asked if store is None else Kept(asked, store), watcher, progress)
     chosen = choose(dataset, limit=limit, shard=shard)
-    rows: list[Row] = []
-    missing: list[str] = []
     baselines: dict[str, list[Row]] = defaultdict(list)
-    clock = _Clock()
     for done, index in enumerate(chosen):
         sample = dataset[index]
-        if sample.missing:
-            missing.extend(sample.missing)
-            rows.extend(zeros(sample))
-            continue
-        asked = [expression.text for expression in sample.expressions]
-        try:
-            answers = clock.timed(model, sample.frames, asked)
-            rows.extend(score(sample, told(answers, progress, sample, done, len(chosen))))
-        except VideoError as error:  # found while decoding: the rest of the data set is still worth scoring
-            missing.append(f"{sample.video}: {error}")
-            rows.extend(zeros(sample))
-            continue
+        rows.add(sample, done, len(chosen))
         if sample.objects is not None:
             for kind, found in object_rows(sample, sample.objects).items():
                 baselines[kind].extend(found)
             shuffled = shuffled_sentences(dataset, index)
             if shuffled is not None:
-                baselines[SHUFFLED].extend(score(sample, model.segment_frames(sample.frames, shuffled)))
-    return Report(
-        dataset=dataset.name,
+                given = [replace(said, text=text) for said, text in zip(sample.expressions, shuffled, strict=True)]
+                baselines[SHUFFLED].extend(score(sample, Asked(model).masks(replace(sample, expressions=given))))
+    return replace(
+        rows.report(dataset.name, len(chosen)),
         model=name,
-        rows=rows,
-        missing=missing,
-        videos=len(chosen),
-        fps=clock.frames / clock.seconds if clock.frames else None,
-        peak_memory=peak_bytes(),
+        fps=asked.frames / asked.seconds if asked.frames else None,
         baselines=dict(baselines),
     )
 
 
-class _Clock:
-    """Counts the frames of a model, and the time that it spends on them; scoring goes on in between."""
+def score_predictions(
+    dataset: Dataset,
+    folder: Path,
+    *,
+    watcher: Watcher | None = None,
+    progress: Tell | None = None,
+    limit: int | None = None,
+    shard: tuple[int, int] = (1, 1),
+) -> Report:
+    """Scores the masks below `folder`; the videos are chosen as in `run`. What is missing counts as 0 and is listed.
 
-    def __init__(self) -> None:
-        self.frames = 0
-        self.seconds = 0.0
+    Raises `UsageError` if there is no such folder.
+    """
+    predictions = Predictions(folder)
+    rows = _Rows(predictions, watcher, progress)
+    chosen = choose(dataset, limit=limit, shard=shard)
+    for done, index in enumerate(chosen):
+        rows.add(dataset[index], done, len(chosen))
+    if len(chosen) == len(dataset):
+        predictions.note_strangers()
+    return rows.report(dataset.name, len(chosen))
 
-    def timed(self, model: Model, frames: Sequence[Image], sentences: Sequence[str]) -> Answers:
-        """The model's answers. What it does before the first one counts too, the decoding of frames with it."""
-        start = time.perf_counter()
-        answers = model.segment_frames(frames, sentences)
-        for masks in answers:
-            self.seconds += time.perf_counter() - start
-            self.frames += 1
-            yield masks
-            start = time.perf_counter()
-        self.seconds += time.perf_counter() - start
+
+class _Rows:
+    """Takes the masks of one video after the other, and turns them into rows."""
+
+    def __init__(self, source: Source, watcher: Watcher | None, progress: Tell | None) -> None:
+        self._source, self._watcher, self._progress = source, watcher, progress
+        self._rows: list[Row] = []
+        self._standard: list[Row] = []
+        self._missing: list[str] = []  # beyond what the source itself misses
+        self._hidden = 0
+
+    def add(self, sample: Sample, done: int, videos: int) -> None:
+        """Scores a video; `done`: how many of `videos` are."""
+        with closing(self._source.masks(sample)) as given:  # type: ignore[type-var]  # a generator, which may hold a lock
+            masks = of_one_size(sample, told(given, self._progress, sample, done, videos), self._missing)
+            annotators = None if sample.labels is None else FourAnnotators(sample, sample.labels)
+            if self._watcher is not None:
+                masks = self._watcher.watching(sample, masks)
+            if annotators is not None:
+                masks = annotators.watching(masks)
+            rows = score(sample, masks)
+        self._rows.extend(rows)
+        if self._watcher is not None:
+            self._watcher.settle(sample, rows)
+        if annotators is not None:
+            self._standard.extend(annotators.rows())
+        self._hidden += sum(isinstance(expression.truth, Hidden) for expression in sample.expressions)
+
+    def report(self, dataset: str, videos: int) -> Report:
+        """Of everything that was added."""
+        return Report(
+            dataset=dataset,
+            model=None,
+            rows=self._rows,
+            missing=[*self._source.missing, *self._missing],
+            videos=videos,
+            fps=None,
+            peak_memory=peak_bytes(),
+            hidden=self._hidden,
+            extra=self._source.extra,
+            standard=self._standard,
+        )

@@ -1,16 +1,20 @@
 """From masks to numbers: a row per expression, and means over rows (spec/datasets.md section 5, Aggregation)."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from statistics import fmean
 
 import numpy as np
 
-from virst_cli.bench.metrics import Mask, boundary, region
-from virst_cli.bench.samples import Expression, Sample
-from virst_cli.errors import UsageError, VirstError
+from virst_cli.bench.metrics import Mask, j_and_f
+from virst_cli.bench.parallel import in_order
+from virst_cli.bench.robustness import MEASURED, accuracy_and_robustness
+from virst_cli.bench.samples import Expression, Hidden, Sample
 
-Scores = dict[str, float]  # J, F and J&F, x 100
+Scores = dict[str, float]  # J, F and J&F, x 100; for ReVOS also A, A_255, R_255 and R_binary
+
+REFERRING, REASONING = "referring", "reasoning"  # types of ReVOS that its averages are made of
 
 
 @dataclass(frozen=True)
@@ -23,80 +27,119 @@ class Row:
     j: float
     f: float
     empty: bool  # answered, and with no pixel in any frame
+    more: Mapping[str, float] = field(default_factory=dict)  # A, A_255, R_255 and R_binary, where they are measured
 
 
 def score(sample: Sample, answers: Iterable[Iterable[Mask | None]]) -> list[Row]:
     """A row for every expression. `answers`: per frame of the video a mask (H, W) for each, None where one is missing.
 
-    Takes one frame at a time. A missing mask counts as J = F = 0, also where the truth is empty; the caller lists it.
-    Raises `VirstError` unless there is an answer for every frame.
+    Takes one frame at a time. An expression that lacks a mask scores 0; the caller lists it. One whose truth is hidden
+    has no row.
     """
-    tallies = [_Tally(sample.video, expression) for expression in sample.expressions]
-    frames = 0
-    for frames, masks in enumerate(answers, start=1):
-        if frames > len(sample.frame_names):
-            break
-        for tally, mask in zip(tallies, masks, strict=True):
-            tally.add(frames - 1, mask)
-    if frames != len(sample.frame_names):
-        count = "more" if frames > len(sample.frame_names) else f"only {frames}"
-        raise VirstError(f"{sample.video}: {count} frames of masks came for {len(sample.frame_names)} frames of video")
-    return [tally.row() for tally in tallies]
-
-
-def zeros(sample: Sample) -> list[Row]:
-    """The rows of a video that could not be answered; the caller lists it as missing."""
-    return [Row(sample.video, expression.id, expression.type, 0.0, 0.0, empty=False) for expression in sample.expressions]
+    tallies = [_Tally(sample, expression) for expression in sample.expressions]
+    for found in in_order(partial(_measured, sample), enumerate(answers)):
+        for tally, frame in zip(tallies, found, strict=True):
+            tally.add(frame)
+    return [tally.row() for tally in tallies if not tally.hidden]
 
 
 def means(rows: Sequence[Row]) -> Scores:
-    """J, F and J&F x 100: plain means over expressions, unrounded."""
-    j, f = 100 * fmean(row.j for row in rows), 100 * fmean(row.f for row in rows)
-    return {"J": j, "F": f, "J&F": (j + f) / 2}
+    """J, F and J&F x 100, and what else was measured: plain means over expressions, unrounded."""
+    more = {name: 100 * fmean(row.more[name] for row in rows) for name in rows[0].more}
+    return _joined({"J": 100 * fmean(row.j for row in rows), "F": 100 * fmean(row.f for row in rows)}) | more
+
+
+def revos_groups(rows: Iterable[Row]) -> dict[str, Scores | None]:
+    """The published averages of ReVOS: every expression's percentage is rounded to 2 decimals before it is averaged.
+
+    Overall is the plain mean of the two groups, however many sentences each has; None for a group without any.
+    """
+    types = by_type(rows)
+    groups = {name: _rounded_means(types[name]) if name in types else None for name in (REFERRING, REASONING)}
+    there = [group for group in groups.values() if group is not None]
+    overall = {name: fmean(group[name] for group in there) for name in there[0]} if there else None
+    return {**groups, "overall": overall}
 
 
 def by_type(rows: Iterable[Row]) -> dict[str, list[Row]]:
     """The rows of every type, in the order in which types first appear; without those that have none."""
+    return _grouped((row.type, row) for row in rows if row.type is not None)
+
+
+def by_video(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """The rows of every video, in the order in which videos first appear."""
+    return _grouped((row.video, row) for row in rows)
+
+
+def _grouped(named: Iterable[tuple[str, Row]]) -> dict[str, list[Row]]:
     groups: dict[str, list[Row]] = {}
-    for row in rows:
-        if row.type is not None:
-            groups.setdefault(row.type, []).append(row)
+    for name, row in named:
+        groups.setdefault(name, []).append(row)
     return groups
+
+
+def _rounded_means(rows: Sequence[Row]) -> Scores:
+    percentages = [{name: round(100 * value, 2) for name, value in {"J": row.j, "F": row.f, **row.more}.items()} for row in rows]
+    return _joined({name: fmean(each[name] for each in percentages) for name in percentages[0]})
+
+
+def _joined(scores: Mapping[str, float]) -> Scores:
+    """With J&F, behind J and F."""
+    more = {name: value for name, value in scores.items() if name not in ("J", "F")}
+    return {"J": scores["J"], "F": scores["F"], "J&F": (scores["J"] + scores["F"]) / 2, **more}
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """One mask, measured. scores: by name, between 0 and 1; empty where the frame does not count."""
+
+    scores: Mapping[str, float]
+    filled: bool
+
+
+def _measured(sample: Sample, answer: tuple[int, Iterable[Mask | None]]) -> list[_Frame | None]:
+    """The masks of a frame, measured; None where there is none."""
+    frame, masks = answer
+    union = sample.foreground[frame] if sample.foreground is not None else None
+    foreground = 0 if union is None else int(np.count_nonzero(union))
+    found: list[_Frame | None] = []
+    for said, mask in zip(sample.expressions, masks, strict=True):
+        if mask is None:
+            found.append(None)
+            continue
+        scores: dict[str, float] = {}
+        if not isinstance(said.truth, Hidden) and (said.annotated is None or frame in said.annotated):
+            known = said.truth[frame]
+            truth = np.zeros_like(mask) if known is None else known
+            scores = dict(zip(("J", "F"), j_and_f(mask, truth), strict=True))
+            if sample.foreground is not None:
+                scores |= accuracy_and_robustness(mask, truth, foreground)
+        found.append(_Frame(scores, bool(mask.any())))
+    return found
 
 
 class _Tally:
     """Collects one expression's frames."""
 
-    def __init__(self, video: str, expression: Expression) -> None:
-        self._video = video
+    def __init__(self, sample: Sample, expression: Expression) -> None:
+        self._video = sample.video
         self._expression = expression
-        self._j: list[float] = []
-        self._f: list[float] = []
-        self._answered = self._filled = False
+        self._more = MEASURED if sample.foreground is not None else ()
+        self._frames: list[_Frame] = []
+        self._lacks = False
+        self.hidden = isinstance(expression.truth, Hidden)
 
-    def add(self, frame: int, mask: Mask | None) -> None:
-        if mask is None:
-            self._j.append(0.0)
-            self._f.append(0.0)
-            return
-        truth = self._expression.truth[frame]
-        if truth is None:
-            truth = np.zeros_like(mask)
-        if truth.shape != mask.shape:
-            raise UsageError(
-                f"{self._video}/{self._expression.id}, frame {frame}: the mask has {_size(mask)} pixels, the true one "
-                f"{_size(truth)}; masks must have the size of the video"
-            )
-        self._j.append(region(mask, truth))
-        self._f.append(boundary(mask, truth))
-        self._answered = True
-        self._filled = self._filled or bool(mask.any())
+    def add(self, frame: _Frame | None) -> None:
+        if frame is None:
+            self._lacks = True
+        else:
+            self._frames.append(frame)
 
     def row(self) -> Row:
-        expression = self._expression
-        empty = self._answered and not self._filled
-        return Row(self._video, expression.id, expression.type, fmean(self._j), fmean(self._f), empty)
+        said = self._expression
+        more = {name: self._mean(name) for name in self._more}
+        empty = not self._lacks and not any(frame.filled for frame in self._frames)
+        return Row(self._video, said.id, said.type, self._mean("J"), self._mean("F"), empty, more)
 
-
-def _size(mask: Mask) -> str:
-    return f"{mask.shape[1]}x{mask.shape[0]}"
+    def _mean(self, name: str) -> float:
+        return 0.0 if self._lacks else fmean(frame.scores[name] for frame in self._frames if frame.scores)

@@ -3,35 +3,65 @@
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from virst_cli.commands.options import AsJson, Device, Dtype, Model, pair
 
 if TYPE_CHECKING:
-    from virst_cli.bench import Dataset
+    from virst_cli.bench import Dataset, Report
     from virst_cli.bench import Progress as Course
+    from virst_cli.segmenter import Segmenter
 
 EPILOG = """\b
+Data sets: mevis (split valid_u), mevis-test (split valid; server), ref-youtube-vos (server),
+ref-davis17, revos, reason-vos, and world, the synthetic one.
+
+\b
+Frames are resized as in the published code, and a video has one set of anchors however long it is.
+--fast does as `virst segment` does; so do virst-nano and the world, which are made for that.
+
+\b
 Examples:
   virst bench --dataset world --videos 4 --frames 12
   virst bench --dataset mevis --root ~/data --limit 10 --json
 """
-MISSING = 1
+FAILED = 1
+WORLD = "world"
+MASKS = Path("virst-bench")  # where masks are kept unless --output says otherwise
 
 
 def bench(
-    dataset: Annotated[str, typer.Option("--dataset", metavar="NAME", help="world or mevis (its valid_u).")],
-    root: Annotated[Path | None, typer.Option("--root", metavar="DIR", help="Holds the data set; default $VIRST_DATA.")] = None,
+    dataset: Annotated[str, typer.Option("--dataset", metavar="NAME", help="What to score on; see below.")],
+    root: Annotated[
+        Path | None,
+        typer.Option("--root", metavar="DIR", help="Holds mevis/, davis17/ ..., or is the set's own; default $VIRST_DATA."),
+    ] = None,
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    fast: Annotated[bool, typer.Option("--fast", help="Not just as the published code: a frame is encoded once.")] = False,
     predictions: Annotated[
         Path | None, typer.Option("--predictions", metavar="DIR", help="Score the masks in here, not a model.")
     ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="Keep masks in here; default virst-bench/NAME-MODEL, but for a world."
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--overwrite", help="Go on from the masks that are there, or replace them.")
+    ] = True,
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="Only the first N videos.")] = None,
     shard: Annotated[str | None, typer.Option("--shard", metavar="I/N", help="Only part I of N, from 1.")] = None,
+    report_file: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE.html", help="Write a page with scores and examples.")
+    ] = None,
+    submission: Annotated[
+        Path | None, typer.Option("--submission", metavar="FILE.zip", help="Write what the data set's server takes.")
+    ] = None,
     videos: Annotated[int, typer.Option("--videos", min=1, metavar="N", help="Of a world that is made on the fly.")] = 64,
     frames: Annotated[int, typer.Option("--frames", min=1, metavar="N", help="Of each of its videos.")] = 16,
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="S", help="Of that world.")] = 0,
@@ -39,35 +69,75 @@ def bench(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Score a model on a data set: J, F and J&F."""
-    from rich.console import Console
-
-    from virst_cli.bench import run, score_predictions
-    from virst_cli.bench.table import tables
+    from virst_cli.bench import open_store, run, score_predictions, write_submission
+    from virst_cli.bench.page import write_page
+    from virst_cli.bench.page_examples import Examples
     from virst_cli.commands.progress import Progress
 
     opened = _open(dataset, root, videos=videos, frames=frames, seed=seed)
     part = (1, 1) if shard is None else pair(shard, "/", "--shard 1/4")
+    if predictions is not None and output is not None:
+        raise typer.BadParameter("--predictions scores masks that are there, so nothing goes into --output; leave it out")
+    if submission is not None and (limit is not None or part != (1, 1)):
+        raise typer.BadParameter("a --submission holds the whole data set; leave out --limit and --shard")
+    _check(opened, submission, report_file)
+    examples = None if report_file is None else Examples()
+    written: list[Path] = []
     with Progress(quiet=quiet) as progress:
 
         def tell(course: "Course") -> None:
             progress("frames", course.videos_done * course.frames + course.frame, course.videos * course.frames)
 
         if predictions is not None:
-            report = score_predictions(opened, predictions, progress=tell, limit=limit, shard=part)
+            masks: Path | None = predictions
+            report = score_predictions(opened, predictions, watcher=examples, progress=tell, limit=limit, shard=part)
         else:
-            from virst_cli.loading import load
-
-            segmenter = load(model, device=device, dtype=dtype)
-            report = run(opened, segmenter, name=segmenter.name, progress=tell, limit=limit, shard=part)
-    if as_json:
-        typer.echo(json.dumps(report.as_dict(), ensure_ascii=False))
-    else:
-        console = Console(stderr=True)
-        for table in tables(report):
-            console.print(table)
+            segmenter = _segmenter(dataset, model, device, dtype, fast=fast)
+            masks = output or _folder(dataset, root, segmenter)
+            if masks is not None:
+                written.append(open_store(masks, opened, _maker(segmenter), resume=resume))
+            report = run(
+                opened, segmenter, name=segmenter.name, store=masks, watcher=examples, progress=tell, limit=limit, shard=part
+            )
+    if submission is not None and masks is not None and not report.missing:
+        write_submission(opened, masks, submission)
+        written.append(submission)
+    if report_file is not None and examples is not None:
+        write_page(report, report_file, examples.chosen())
+        written.append(report_file)
+    _print(report, written, as_json=as_json)
     if report.missing:
-        typer.echo(f"virst: error: {len(report.missing)} videos, expressions or frames are missing; they count as 0", err=True)
-        raise typer.Exit(MISSING)
+        without = "" if submission is None else f", and {submission} was not written"
+        count = len(report.missing)
+        typer.echo(f"virst: error: {count} videos, expressions or frames are missing; they count as 0{without}", err=True)
+        raise typer.Exit(FAILED)
+
+
+def _check(dataset: "Dataset", submission: Path | None, report_file: Path | None) -> None:
+    """Raises an error for files that can't be written, before hours of work."""
+    from virst_cli.bench import check_submission
+    from virst_cli.bench.page import check_page
+
+    if submission is not None:
+        check_submission(dataset, submission)
+    if report_file is not None:
+        check_page(report_file)
+
+
+def _print(report: "Report", written: list[Path], *, as_json: bool) -> None:
+    """The result: as JSON, or as tables and, on stdout, the files."""
+    from rich.console import Console
+
+    from virst_cli.bench.table import tables
+
+    if as_json:
+        typer.echo(json.dumps({**report.as_dict(), "files": [str(path) for path in written]}, ensure_ascii=False))
+        return
+    console = Console(stderr=True)
+    for table in tables(report):
+        console.print(table)
+    for path in written:
+        typer.echo(path)
 
 
 def _open(name: str, root: Path | None, *, videos: int, frames: int, seed: int) -> "Dataset":
@@ -75,7 +145,40 @@ def _open(name: str, root: Path | None, *, videos: int, frames: int, seed: int) 
     from virst_cli.bench import open_dataset
     from virst_cli.bench.datasets.world import WorldSet
 
-    if name == "world" and root is None:
+    if name == WORLD and root is None:
         return WorldSet(videos=videos, frames=frames, seed=seed)
     stored = os.environ.get("VIRST_DATA")
     return open_dataset(name, Path(stored) if root is None and stored else root)
+
+
+def _segmenter(dataset: str, model: str | None, device: str, dtype: str, *, fast: bool) -> "Segmenter":
+    """The model, which works as the published code does where that is what its figures are compared with."""
+    from virst_cli.checkpoints.registry import EMBEDDED
+    from virst_cli.loading import load
+
+    segmenter = load(model, device=device, dtype=dtype)
+    if not fast and dataset != WORLD and segmenter.name != EMBEDDED:
+        segmenter.faithful = True
+        segmenter.chunk = 2**31  # frames: a video is one chunk
+    return segmenter
+
+
+def _folder(dataset: str, root: Path | None, segmenter: "Segmenter") -> Path | None:
+    """Where masks are kept by default; those of a world that is made on the fly are not."""
+    from virst_cli.outputs.names import slug
+
+    return None if dataset == WORLD and root is None else MASKS / f"{dataset}-{slug(segmenter.name)}"
+
+
+def _maker(segmenter: "Segmenter") -> dict[str, Any]:
+    """What decides about the masks besides the data set."""
+    from virst_cli.checkpoints.manifest import weight_sums
+
+    parts = segmenter.parts
+    settings = {
+        "device": parts.device.type,
+        "dtype": str(parts.dtype).removeprefix("torch."),
+        "chunk": segmenter.chunk,
+        "faithful": segmenter.faithful,
+    }
+    return {"model": {"name": segmenter.name, "sha256": weight_sums(parts.folder.path)}, "settings": settings}

@@ -65,7 +65,7 @@ def open_picture(path: Path) -> "Image.Image":
     from PIL import Image
 
     require_regular(path)
-    with _refusing(path):
+    with refusing(path):
         return Image.open(path, formats=("JPEG", "PNG"))
 
 
@@ -76,7 +76,7 @@ def pictures(files: list[Path]) -> "Iterator[Image.Image]":
         with open_picture(path) as picture:
             size = picture.size if size == (0, 0) else size
             require_same_size(files[0], size, path, picture.size)
-            with _refusing(path):
+            with refusing(path):
                 rgb = _to_rgb(picture)
         yield rgb
 
@@ -88,7 +88,7 @@ def _to_rgb(picture: "Image.Image") -> "Image.Image":
 
 
 @contextlib.contextmanager
-def _refusing(path: Path) -> Iterator[None]:
+def refusing(path: Path) -> Iterator[None]:
     """Turns what Pillow raises for damaged pictures and bombs, which is much, into a `VideoError`."""
     from PIL import Image, UnidentifiedImageError
 

@@ -1,9 +1,24 @@
-"""The data sets that can be scored, by the name that `virst bench --dataset` takes."""
+"""The data sets that can be scored, by the name that `virst bench --dataset` takes.
+
+place.py        where a set lies, and what to say when it doesn't
+tables.py       its videos and sentences
+masks.py        its true masks
+frames.py       its frames
+on_disk.py      what sets on disk have in common
+mevis.py        MeViS, and what `virst world` writes
+revos.py        ReVOS
+refer.py        Ref-YouTube-VOS and Ref-DAVIS17
+reason_vos.py   ReasonVOS
+world.py        the synthetic world, made on the fly
+"""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from virst_cli.bench.datasets.mevis import MevisSet
+from virst_cli.bench.datasets.reason_vos import ReasonVosSet
+from virst_cli.bench.datasets.refer import DavisSet, YoutubeSet
+from virst_cli.bench.datasets.revos import RevosSet
 from virst_cli.bench.datasets.world import WorldSet
 from virst_cli.bench.samples import Dataset
 from virst_cli.errors import UsageError
@@ -13,13 +28,19 @@ def _world(root: Path | None) -> Dataset:
     return WorldSet() if root is None else MevisSet(root, name="world")  # `virst world` writes it like MeViS
 
 
-def _mevis(root: Path | None) -> Dataset:
-    if root is None:
-        raise UsageError("mevis has to be on disk: give its folder with --root or set VIRST_DATA")
-    return MevisSet(root)
+def _mevis_test(root: Path | None) -> Dataset:
+    return MevisSet(root, name="mevis-test", hidden=True)
 
 
-OPENERS: dict[str, Callable[[Path | None], Dataset]] = {"mevis": _mevis, "world": _world}
+OPENERS: dict[str, Callable[[Path | None], Dataset]] = {
+    "mevis": MevisSet,
+    "mevis-test": _mevis_test,
+    "ref-youtube-vos": YoutubeSet,
+    "ref-davis17": DavisSet,
+    "revos": RevosSet,
+    "reason-vos": ReasonVosSet,
+    "world": _world,
+}
 
 
 def open_dataset(name: str, root: Path | None = None) -> Dataset:

@@ -1,13 +1,15 @@
 """The frames of a data set's video, as files that are opened when a frame is looked at."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import overload
 
 import numpy as np
 
 from virst_cli.bench.samples import Image
-from virst_cli.video.folder import SUFFIXES, pictures
+from virst_cli.errors import VideoError
+from virst_cli.video.folder import SUFFIXES, open_picture, pictures
 
 
 def find_frames(folder: Path, video: str, names: Sequence[str]) -> tuple["FrameFiles", list[str]]:
@@ -28,6 +30,15 @@ class FrameFiles(Sequence[Image]):
 
     def __init__(self, files: Sequence[Path]) -> None:
         self._files = files
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """(H, W) of the first frame, from its header; None without a readable frame."""
+        if not self._files:
+            return None
+        with suppress(VideoError), open_picture(self._files[0]) as picture:
+            return picture.height, picture.width
+        return None
 
     def __len__(self) -> int:
         return len(self._files)

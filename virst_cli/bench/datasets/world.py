@@ -5,10 +5,12 @@ pads a short key with zeros. Here the key is `[0xBE7C, seed, index, 0, 1]`: it e
 seed below 2**32 of theirs gives a clip of this set.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
+from virst_cli import __version__
 from virst_cli.bench.samples import Expression, Sample
 from virst_cli.errors import UsageError
 from virst_cli.world import make_clip
@@ -27,6 +29,7 @@ class WorldSet:
     frames: int = 16
     size: tuple[int, int] = (128, 128)
     name: str = "world"
+    archive: str | None = None
 
     def __post_init__(self) -> None:
         if self.videos < 1 or self.seed < 0:
@@ -34,6 +37,10 @@ class WorldSet:
 
     def __len__(self) -> int:
         return self.videos
+
+    def facts(self) -> dict[str, Any]:
+        """As in `Dataset`. The version of the tool is one of them, for it draws the clips."""
+        return {**asdict(self), "size": list(self.size), "virst": __version__}
 
     def __getitem__(self, index: int) -> Sample:
         if not 0 <= index < self.videos:
@@ -48,4 +55,5 @@ class WorldSet:
                 Expression(str(k), said.text, list(clip.masks(said)), said.type) for k, said in enumerate(clip.sentences)
             ],
             objects=clip.ids,
+            size=self.size[::-1],
         )
