@@ -29,4 +29,6 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Tests neither see nor change the models of this machine's user."""
     monkeypatch.setenv("VIRST_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     return

@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 
 from virst_cli import __version__
-from virst_cli.commands import bench, export_overlay, segment, train, weights, world
+from virst_cli.commands import batch, bench, doctor, export_overlay, segment, train, weights, world
 from virst_cli.commands.failures import exit_code
 from virst_cli.commands.signals import stopping
 
@@ -34,10 +34,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("segment", epilog=segment.EPILOG)(segment.segment)
+app.command("batch", epilog=batch.EPILOG)(batch.batch)
 app.command("export-overlay", epilog=export_overlay.EPILOG)(export_overlay.export_overlay)
 app.command("bench", epilog=bench.EPILOG)(bench.bench)
 app.command("world", epilog=world.EPILOG)(world.world)
 app.command("train", epilog=train.EXAMPLES)(train.train)
+app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor)
 app.add_typer(weights.app, name="weights")
 
 
@@ -50,8 +52,11 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _virst(
     version: bool = typer.Option(False, "--version", help="Show the version.", callback=_show_version, is_eager=True),
+    offline: bool = typer.Option(False, "--offline", help="Use no network, as HF_HUB_OFFLINE=1 does."),
 ) -> None:
     """Turn a video and a sentence into masks."""
+    if offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -2,10 +2,10 @@
 
 from virst_cli.job import Job
 from virst_cli.model.config import VirstConfig
+from virst_cli.model.small import SMALL
 from virst_cli.plan import FUSION_FRAMES
 
 LIBRARIES = 900_000_000  # bytes that torch, transformers and sam2 take before they do anything; measured on Linux
-SMALL = 1 << 30  # bytes of a model that is held whole (see `parts.SMALL`)
 FRAMES_HELD = 24  # frames on their way: decoded, resized, painted, in three readers and all writers
 BYTES_A_PIXEL = {"overlay": 0.05, "mask-video": 0.01, "png": 0.01, "cutout": 0.5}  # on disk, of one frame; seen on real videos
 LINE = 500  # bytes of masks.jsonl for one frame and sentence

@@ -24,7 +24,8 @@ def load(
 ) -> Segmenter:
     """Open a model, ready to segment.
 
-    model: a name (`virst-nano`), a model folder, or nothing for the best that is installed.
+    model: a name (`virst-nano`), a model folder, a model on the Hub (`owner/name`, `owner/name@revision`; downloaded if it is not
+    here), or nothing for the best that is installed.
     device: `auto` (an accelerator if there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
     dtype: `auto` (bfloat16 on an accelerator and for models that fill the memory, else float32), `float32`, `bfloat16`,
     `float16`. chunk: frames that share anchors; memory does not depend on it. faithful: encode the fusion frames apart,

@@ -12,9 +12,8 @@ from virst_cli.checkpoints.stream import streamed_language_model
 from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.model.config import VirstConfig
 from virst_cli.model.language import LanguageModel
+from virst_cli.model.small import SMALL
 from virst_cli.model.virst import Fusion, Vision
-
-SMALL = 1 << 30  # bytes; a model below it stays in memory
 
 
 class Parts:

@@ -10,12 +10,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.goldens_config import CHECKPOINT, convert_goldens, golden_config, words
-from virst_cli.checkpoints import folder as folder_module
+from virst_cli.checkpoints import convert as convert_module
 from virst_cli.checkpoints.convert import was_trained
 from virst_cli.checkpoints.folder import FolderWriter
 from virst_cli.checkpoints.manifest import sha256
 from virst_cli.checkpoints.weights import ModelFolder
-from virst_cli.errors import DiskFull, OutputError, WeightsError
+from virst_cli.errors import WeightsError
 
 PEFT = "base_model.model."
 LAYER = PEFT + "model.layers.0.self_attn.q_proj"
@@ -242,42 +242,46 @@ def test_a_base_folder_without_tensors_is_refused(tmp_path):
         convert_goldens(tmp_path / "out", base=tmp_path)
 
 
-def test_an_existing_folder_is_not_overwritten(tmp_path):
-    (tmp_path / "out").mkdir()
-    with pytest.raises(OutputError, match="exists already"):
-        convert_goldens(tmp_path / "out")
-
-
-def test_what_a_killed_conversion_left_is_removed(tmp_path):
-    (tmp_path / "out.partial").mkdir()
-    (tmp_path / "out.partial" / "old.safetensors").touch()
-    convert_goldens(tmp_path / "out")
-    ModelFolder.open(tmp_path / "out").verify()
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-
-def test_a_failed_conversion_leaves_nothing(tmp_path, monkeypatch):
-    def full(*arguments, **given):
-        raise folder_module.SafetensorError("I/O error: No space left on device (os error 28)")
-
-    monkeypatch.setattr(folder_module, "save_file", full)
-    with pytest.raises(DiskFull):
-        convert_goldens(tmp_path / "out")
-    assert not list(tmp_path.iterdir())
-
-
-def test_shards_are_written_in_reading_order_and_one_at_a_time(tmp_path, monkeypatch):
+def test_shards_are_written_in_reading_order_and_piece_by_piece(tmp_path, monkeypatch):
     shards: list[str] = []
     earlier: list[weakref.ref[torch.Tensor]] = []
     write = FolderWriter.shard
 
-    def watched(writer, name, tensors):
-        assert not [ref for ref in earlier if ref() is not None], "the shard before is still in memory"
+    def watched(writer, name, tensors, pieces):
+        assert all(tensor.is_meta for tensor in tensors.values())
         shards.append(name)
-        earlier[:] = [weakref.ref(tensor) for tensor in tensors.values()]
-        write(writer, name, tensors)
+        write(writer, name, tensors, (watched_piece(piece) for piece in pieces))
+
+    def watched_piece(piece):
+        assert len([ref for ref in earlier if ref() is not None]) <= 2, "more than the last two pieces are in memory"
+        earlier[:] = [ref for ref in earlier if ref() is not None] + [weakref.ref(piece)]
+        return piece
 
     monkeypatch.setattr(FolderWriter, "shard", watched)
     report = convert_goldens(tmp_path / "out")
     layers = [f"layer-{number:02}" for number in range(report.config.language.layers)]
     assert shards == ["vision", "embeddings", *layers, "fusion"]
+
+
+def test_rows_that_are_written_apart_give_the_same_files(tmp_path, converted, monkeypatch):
+    monkeypatch.setattr(convert_module, "AT_ONCE", 1000)
+    convert_goldens(tmp_path / "out")
+    ours, whole = tensors_of(tmp_path / "out"), tensors_of(converted.path)
+    assert ours.keys() == whole.keys()
+    for name, tensor in whole.items():
+        torch.testing.assert_close(ours[name], tensor, rtol=1e-6, atol=1e-6, msg=name)
+
+
+def test_a_source_with_another_sum_is_refused_with_expected_and_got(tmp_path):
+    path = CHECKPOINT / "sam2_base.pt"
+    convert_goldens(tmp_path / "right", sums={path: sha256(path)})
+    with pytest.raises(WeightsError, match=rf"sam2_base\.pt .* expected sha256 {'0' * 64}, got {sha256(path)}"):
+        convert_goldens(tmp_path / "wrong", sums={path: "0" * 64})
+    assert not (tmp_path / "wrong").exists()
+
+
+def test_an_update_that_does_not_fit_is_refused_before_anything_is_written(tmp_path, published, checkpoint, monkeypatch):
+    monkeypatch.setattr(FolderWriter, "shard", None)
+    published[LAYER + ".lora_A.default.weight"] = published[LAYER + ".lora_A.default.weight"][:, 1:]
+    with pytest.raises(WeightsError, match=r"LoRA of language_model\.layers\.0\.self_attn\.q_proj does not fit"):
+        convert_goldens(tmp_path / "out", checkpoint=checkpoint(published))

@@ -43,9 +43,11 @@ def test_every_layer_has_seven_updates(pairs):
     assert updates.modules == modules()
     assert len(updates.names) == CONFIG.layers * 7 * 2
     weight = torch.zeros(3, 5)
-    assert torch.equal(updates.apply(f"{modules()[0]}.weight", weight), torch.full((3, 5), 0.5))
-    assert updates.apply("language_model.norm.weight", weight) is weight
-    assert updates.apply(f"{modules()[0]}.bias", weight) is weight
+    down, up = (pairs[name] for name in updates.of(f"{modules()[0]}.weight"))
+    assert torch.equal(updates.merged(weight, down, up), torch.full((3, 5), 0.5))
+    assert torch.equal(updates.merged(weight[1:], down, up[1:]), torch.full((2, 5), 0.5))
+    assert updates.of("language_model.norm.weight") is None
+    assert updates.of(f"{modules()[0]}.bias") is None
 
 
 def test_a_missing_update_is_named_and_counted(pairs):
@@ -57,8 +59,9 @@ def test_a_missing_update_is_named_and_counted(pairs):
 
 def test_an_update_of_another_shape_is_named(pairs):
     updates = LowRankUpdates(pairs, CONFIG, scaling=0.25)
+    updates.check({f"{module}.weight": torch.Size((3, 5)) for module in modules()})
     with pytest.raises(WeightsError, match=rf"LoRA of {modules()[0]} does not fit: .* got \(2, 5\) and \(3, 2\)"):
-        updates.apply(f"{modules()[0]}.weight", torch.zeros(4, 5))
+        updates.check({f"{module}.weight": torch.Size((4, 5)) for module in modules()})
 
 
 def test_the_golden_set_has_the_published_scaling():

@@ -54,7 +54,7 @@ class Zygote:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**environment({}), "OMP_NUM_THREADS": "1"},
+            env={**environment({}), "OMP_NUM_THREADS": "1", "HF_HOME": str(folder / "hf")},
         )
 
     def ask(self, what: Mapping[str, object]) -> int:

@@ -19,7 +19,9 @@ COMMANDS = [
     ["world"],
     ["train"],
     ["weights"],
+    ["doctor"],
     ["weights", "list"],
+    ["weights", "pull"],
     ["weights", "import"],
     ["weights", "path"],
     ["weights", "verify"],
@@ -78,6 +80,7 @@ def test_every_command_says_what_it_does_and_ends_with_examples(command: list[st
         "Print",
         "Check",
         "Remove",
+        "Download",
     }
     assert len(examples(done.out)) in (2, 3) or command == ["weights", "path"], (
         f"two or three examples are wanted: virst {' '.join(command)} --help"
@@ -99,7 +102,7 @@ def desk(clip: Path, seeing: Path, zygote: Zygote, tmp_path_factory: pytest.Temp
 
 
 RUNNABLE = [
-    command for command in COMMANDS if command not in (["bench"], ["train"], ["weights", "import"])
+    command for command in COMMANDS if command not in (["bench"], ["train"], ["weights", "import"], ["weights", "pull"])
 ]  # these need hours or 30 GB
 
 

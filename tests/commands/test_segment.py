@@ -118,7 +118,7 @@ def test_the_embedded_model_says_what_it_is_for_and_how_to_get_the_real_one(
     shutil.copytree(blind, home / "models" / "virst-nano")
     done = virst("segment", clip, "the dog", "--model", "virst-nano", env={"VIRST_HOME": str(home)})
     assert "synthetic world" in done.err
-    assert "virst weights import" in done.err
+    assert "virst weights pull" in done.err
 
 
 def test_the_same_request_gives_the_same_masks(clip: Path, seeing: Path, virst: Virst, tmp_path: Path):

@@ -59,3 +59,28 @@ def test_import_of_files_that_are_not_there_is_exit_code_4(virst: Virst):
     done = virst("weights", "import", "a.pt", "--base", "b", "--sam2", "c.pt")
     assert done.code == 4
     assert "a.pt" in done.error
+
+
+def test_import_without_parts_says_how_to_get_them(virst: Virst, tmp_path: Path):
+    (tmp_path / "a.pt").touch()
+    done = virst("weights", "import", "a.pt", "--sam2", "c.pt")
+    assert done.code == 4
+    assert "virst weights pull virst-7b" in done.error
+    assert "--base" in done.error
+
+
+def test_rm_says_beforehand_what_it_would_remove(installed: Path, virst: Virst):
+    done = virst("weights", "rm", "mine", "--dry-run")
+    assert done.code == 0
+    assert f"would remove {installed} (" in done.err
+    assert installed.exists()
+
+
+def test_what_comes_with_the_tool_is_not_pulled_and_not_removed(virst: Virst):
+    assert "comes with the tool" in virst("weights", "pull", "virst-nano").err
+    assert virst("weights", "rm", "virst-nano", "--yes").code == 4
+
+
+def test_segment_says_which_model_it_takes_and_why(installed: Path, clip: Path, virst: Virst):
+    done = virst("segment", clip, "the red ball", "--end", "0.2")
+    assert f"model: mine, the largest of 2 here ({installed})" in done.err

@@ -1,23 +1,22 @@
 """Writing a model folder: shard by shard beside its place, and under its name only when it is whole."""
 
-import errno
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from virst_cli.checkpoints import safetensors_file
+from virst_cli.checkpoints.filenames import CONFIG, INDEX, TOKENIZER
 from virst_cli.checkpoints.manifest import MANIFEST, manifest_text
-from virst_cli.checkpoints.weights import CONFIG, INDEX, TOKENIZER
 from virst_cli.errors import OutputError
 from virst_cli.model.config import VirstConfig
 from virst_cli.outputs.files import partial, remove, settle, writing
+from virst_cli.outputs.lock import Lock
 
 
 class FolderWriter:
@@ -28,14 +27,14 @@ class FolderWriter:
         self._weight_map: dict[str, str] = {}
         self._bytes = 0
 
-    def shard(self, name: str, tensors: Mapping[str, Tensor]) -> None:
-        """Write tensors that are read together as `<name>.safetensors`."""
+    def shard(self, name: str, tensors: Mapping[str, Tensor], pieces: Iterable[Tensor] | None = None) -> None:
+        """Write tensors that are read together as `<name>.safetensors`.
+
+        pieces: where the tensors are too large to be in memory, they may be on the meta device, and their contents come one after
+        the other, cut as one likes.
+        """
         path = self.folder / f"{name}.safetensors"
-        try:
-            save_file(dict(tensors), path, metadata={"format": "pt"})
-        except SafetensorError as error:  # what the operating system says is in its text only
-            raise OSError(errno.ENOSPC if "No space left" in str(error) else errno.EIO, str(error)) from error
-        _flush(path)
+        safetensors_file.write(path, tensors, tensors.values() if pieces is None else pieces)
         self._weight_map |= dict.fromkeys(tensors, path.name)
         self._bytes += sum(tensor.nbytes for tensor in tensors.values())
 
@@ -47,30 +46,37 @@ class FolderWriter:
         self._write(MANIFEST, manifest_text(self.folder, name=config.name, source=source))
 
     def _write(self, name: str, text: str) -> None:
-        (self.folder / name).write_text(text, encoding="utf-8")
-        _flush(self.folder / name)
+        with (self.folder / name).open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
 
 
 @contextmanager
 def new_model_folder(output: Path) -> Iterator[FolderWriter]:
     """A writer for a folder that does not exist yet; it appears when the block ends well, and not at all otherwise.
 
-    Raises OutputError when there is something under that name.
+    Raises OutputError when there is something under that name, or another process is about to put something there.
     """
-    if output.exists():
-        raise OutputError(f"{output} exists already; remove it or choose another name")
+    _check_free(output)
     unfinished = partial(output)
     with writing(output):
-        remove(unfinished)  # left by a run that was killed
-        unfinished.mkdir(parents=True)
-        try:
-            yield FolderWriter(unfinished)
-            unfinished.rename(output)
-            settle(output.parent)
-        finally:
-            remove(unfinished)
+        unfinished.mkdir(parents=True, exist_ok=True)
+        with Lock(unfinished) as lock:
+            try:
+                _check_free(output)  # another process may just have finished
+                for left in unfinished.iterdir():  # by a run that was killed
+                    if left != lock.path:
+                        remove(left)
+                yield FolderWriter(unfinished)
+                unfinished.rename(output)
+                lock.path = output / lock.path.name  # it went along, and closes there
+                settle(output.parent)
+            except BaseException:  # Ctrl-C too
+                remove(unfinished)
+                raise
 
 
-def _flush(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
+def _check_free(output: Path) -> None:
+    if output.exists():
+        raise OutputError(f"{output} exists already; remove it or choose another name")

@@ -6,7 +6,7 @@ the model runs.
 
 from collections.abc import Mapping
 
-from torch import Tensor
+from torch import Size, Tensor
 
 from virst_cli.checkpoints.weights import listed
 from virst_cli.errors import WeightsError
@@ -28,25 +28,33 @@ class LowRankUpdates:
     """The pairs A and B of all layers, taken out of a checkpoint. Raises WeightsError unless all are there."""
 
     def __init__(self, tensors: Mapping[str, Tensor], config: LanguageConfig, scaling: float) -> None:
+        """`tensors`: names and shapes of the checkpoint; they may be on the meta device."""
         self._tensors, self._scaling = tensors, scaling
         self.modules = [f"language_model.layers.{n}.{module}" for n in range(config.layers) for module in MODULES]
-        self.names = {name for module in self.modules for name in _pair(module)}
+        self.names = {name for module in self.modules for name in pair(module)}
         if missing := sorted(self.names - tensors.keys()):
             raise WeightsError(f"the checkpoint lacks {len(missing)} of {len(self.names)} LoRA tensors: {listed(missing)}")
 
-    def apply(self, name: str, weight: Tensor) -> Tensor:
-        """The weight with its update, or as it is when it has none."""
-        module = name.removesuffix(".weight")
-        if _pair(module)[0] not in self.names:
-            return weight
-        down, up = (self._tensors[part] for part in _pair(module))
-        if down.shape[1:] != weight.shape[1:] or up.shape[:1] != weight.shape[:1] or down.shape[0] != up.shape[1]:
-            raise WeightsError(
-                f"the checkpoint's LoRA of {module} does not fit: expected (r,{weight.shape[1]}) and ({weight.shape[0]},r), "
-                f"got {tuple(down.shape)} and {tuple(up.shape)}"
-            )
+    def of(self, name: str) -> tuple[str, str] | None:
+        """Names of the two tensors that update a weight; None where nothing does."""
+        names = pair(name.removesuffix(".weight"))
+        return names if name.endswith(".weight") and names[0] in self.names else None
+
+    def check(self, shapes: Mapping[str, Size]) -> None:
+        """Raises WeightsError unless all updates fit the weights of these shapes."""
+        for module in self.modules:
+            (rows, columns), (down, up) = shapes[f"{module}.weight"], (self._tensors[name].shape for name in pair(module))
+            if len(down) != 2 or down[1] != columns or up != (rows, down[0]):
+                raise WeightsError(
+                    f"the checkpoint's LoRA of {module} does not fit: expected (r,{columns}) and ({rows},r), "
+                    f"got {tuple(down)} and {tuple(up)}"
+                )
+
+    def merged(self, weight: Tensor, down: Tensor, up: Tensor) -> Tensor:
+        """A weight, or some of its rows, with the update."""
         return merge(weight, down, up, self._scaling)
 
 
-def _pair(module: str) -> tuple[str, str]:
+def pair(module: str) -> tuple[str, str]:
+    """Names of a module's A and B."""
     return f"{module}.lora_A.default.weight", f"{module}.lora_B.default.weight"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from virst_cli.checkpoints.remedy import remedy
 from virst_cli.errors import WeightsError
 
 MANIFEST = "manifest.json"
@@ -26,37 +27,33 @@ def manifest_text(folder: Path, *, name: str, source: Mapping[str, Any]) -> str:
     files = {
         path.name: {"sha256": sha256(path), "bytes": path.stat().st_size}
         for path in sorted(folder.iterdir())
-        if path.name != MANIFEST
+        if path.name != MANIFEST and not path.name.startswith(".")
     }
     return json.dumps({"schema_version": 1, "name": name, "source": source, "files": files}, indent=1) + "\n"
 
 
 def verify(folder: Path) -> None:
     """Compare every file with manifest.json. Raises WeightsError naming the file, what was expected and what was found."""
-    for name, facts in _files(folder).items():
+    listed = listed_files(folder)
+    for name, facts in listed.items():
         path = folder / name
         if not path.is_file():
-            raise WeightsError(f"{path} is missing; import it again with `virst weights import`")
+            raise WeightsError(f"{path} is missing; {remedy(folder)}")
         if (size := path.stat().st_size) != facts["bytes"]:
-            raise WeightsError(
-                f"{path} is damaged: expected {facts['bytes']} bytes, got {size}; import it again with `virst weights import`"
-            )
+            raise WeightsError(f"{path} is damaged: expected {facts['bytes']} bytes, got {size}; {remedy(folder)}")
         if (digest := sha256(path)) != facts["sha256"]:
-            raise WeightsError(
-                f"{path} is damaged: expected sha256 {facts['sha256']}, got {digest}; import it again with `virst weights import`"
-            )
-    if unlisted := sorted(path.name for path in folder.glob("*.safetensors") if path.name not in _files(folder)):
-        raise WeightsError(
-            f"{folder / MANIFEST} does not list {', '.join(unlisted)}; import it again with `virst weights import`"
-        )
+            raise WeightsError(f"{path} is damaged: expected sha256 {facts['sha256']}, got {digest}; {remedy(folder)}")
+    if unlisted := sorted(path.name for path in folder.glob("*.safetensors") if path.name not in listed):
+        raise WeightsError(f"{folder / MANIFEST} does not list {', '.join(unlisted)}; {remedy(folder)}")
 
 
 def weight_sums(folder: Path) -> dict[str, str]:
     """File name -> sha256 of everything that decides about a model's answers, as the manifest has it."""
-    return {name: facts["sha256"] for name, facts in _files(folder).items() if not name.endswith(".md")}
+    return {name: facts["sha256"] for name, facts in listed_files(folder).items() if not name.endswith(".md")}
 
 
-def _files(folder: Path) -> dict[str, dict[str, Any]]:
+def listed_files(folder: Path) -> dict[str, dict[str, Any]]:
+    """File name -> {"sha256", "bytes"}, as the manifest has it. Raises WeightsError when there is none."""
     path = folder / MANIFEST
     try:
         files: dict[str, dict[str, Any]] = json.loads(path.read_text())["files"]
@@ -67,4 +64,4 @@ def _files(folder: Path) -> dict[str, dict[str, Any]]:
     except FileNotFoundError:
         raise WeightsError(f"{folder} has no {MANIFEST}; it can't be verified") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise WeightsError(f"{path} is no manifest ({error}); import it again with `virst weights import`") from None
+        raise WeightsError(f"{path} is no manifest ({error}); {remedy(folder)}") from None

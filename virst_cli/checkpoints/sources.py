@@ -1,11 +1,12 @@
 """The published files under our tensor names: base model, SAM 2.1 and the VIRST checkpoint (spec sections 5 to 9).
 
-All are opened memory-mapped, so their tensors cost nothing until they are used. A pickle is read with `weights_only=True`: what
-would run code is refused, and has not run.
+All are opened memory-mapped, and only while some of their tensors are used: what was touched of a mapped file counts as memory
+until the file is let go. A pickle is read with `weights_only=True`: what would run code is refused, and has not run.
 """
 
 import pickle
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,18 @@ UNUSED = ("lm_head.", "model.occ_predictor.")  # VIRST writes no text; the predi
 
 
 class Source:
-    """One published model: its tensors under our names, and the names of those that are not used."""
+    """One published model: its tensors under our names, and the names of those that are not used.
 
-    def __init__(self, path: Path, tensors: Iterable[tuple[str, Any]], *, prefix: str = "") -> None:
-        self.path = path
+    `tensors` tells shapes and dtypes only (they are on the meta device); `read` gives contents.
+    """
+
+    def __init__(self, path: Path, opened: Callable[[Path], Mapping[str, Any]], *, prefix: str = "") -> None:
+        self.path, self._opened = path, opened
         self.tensors: dict[str, Tensor] = {}
         self.unused: list[str] = []
+        self._published: dict[str, str] = {}  # our name -> theirs
         unknown = []
-        for published, tensor in tensors:
+        for published, tensor in opened(path).items():
             name = prefix + _unwrapped(published)
             known = next((theirs for theirs in OURS if name.startswith(theirs)), None)
             if not isinstance(tensor, Tensor):
@@ -50,24 +55,31 @@ class Source:
             elif (ours := OURS[known] + name.removeprefix(known)) in self.tensors:
                 raise WeightsError(f"{path}: {published} is there twice")
             else:
-                self.tensors[ours] = tensor
+                self.tensors[ours] = torch.empty_like(tensor, device="meta")
+                self._published[ours] = published
         if unknown:
             raise WeightsError(f"{path} has tensors that no VIRST model has: {listed(sorted(unknown))}")
+
+    def read(self, names: Iterable[str]) -> dict[str, Tensor]:
+        """Tensors by our names; their file stays open until the last of them is gone."""
+        wanted = [name for name in names if name in self._published]
+        content = self._opened(self.path) if wanted else {}
+        return {name: content[self._published[name]] for name in wanted}
 
     @staticmethod
     def virst(path: Path) -> "Source":
         """virst_checkpoint.pt, whole or with the trained parts only."""
-        return Source(path, _unpickled(path, "model_state_dict").items())
+        return Source(path, partial(_unpickled, entry="model_state_dict"))
 
     @staticmethod
     def sam2(path: Path) -> "Source":
         """sam2.1_hiera_large.pt."""
-        return Source(path, _unpickled(path, "model").items(), prefix="model.seg_model.")
+        return Source(path, partial(_unpickled, entry="model"), prefix="model.seg_model.")
 
     @staticmethod
     def base(folder: Path) -> "Source":
         """The folder of VideoChat-Flash, with its safetensors shards."""
-        return Source(folder, _safetensors(folder))
+        return Source(folder, _Shards)
 
 
 def _unwrapped(name: str) -> str:
@@ -97,12 +109,34 @@ def shards(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.safetensors"))
 
 
-def _safetensors(folder: Path) -> Iterator[tuple[str, Tensor]]:
-    if not shards(folder):
-        raise WeightsError(f"{folder} has no *.safetensors; it should be the folder of the base model")
-    for path in shards(folder):
-        try:
-            with safe_open(path, "pt") as file:
-                yield from ((name, file.get_tensor(name)) for name in file.keys())  # noqa: SIM118  not a dict
-        except SafetensorError as error:
-            raise WeightsError(f"{path} can't be read ({error}); download it again") from None
+class _Shards(Mapping[str, Tensor]):
+    """The tensors of all shards of a folder; each is mapped for itself, when it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        if not shards(folder):
+            raise WeightsError(f"{folder} has no *.safetensors; it should be the folder of the base model")
+        self._places: dict[str, Path] = {}
+        for path in shards(folder):
+            with _open(path) as file:
+                names = list(file.keys())
+            if twice := sorted(self._places.keys() & names):
+                raise WeightsError(f"{folder}: {listed(twice)} is there twice")
+            self._places |= dict.fromkeys(names, path)
+
+    def __getitem__(self, name: str) -> Tensor:
+        with _open(self._places[name]) as file:
+            tensor: Tensor = file.get_tensor(name)
+            return tensor
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+def _open(path: Path) -> Any:
+    try:
+        return safe_open(path, "pt")
+    except SafetensorError as error:
+        raise WeightsError(f"{path} can't be read ({error}); download it again") from None

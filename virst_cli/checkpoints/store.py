@@ -1,14 +1,23 @@
-"""Where models are: the one that comes with the tool, those that were imported, and folders that the user names."""
+"""Where models are: the one that comes with the tool, imported ones, those from the Hub, and folders that the user names."""
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from virst_cli.checkpoints.filenames import CONFIG
+from virst_cli.checkpoints.pins import HubName, Pins, downloaded
+from virst_cli.checkpoints.registry import EMBEDDED, PUBLISHED
 from virst_cli.errors import WeightsError
 
-EMBEDDED = "virst-nano"
-PUBLISHED = "virst-7b"
-CONFIG = "config.json"
+
+@dataclass(frozen=True)
+class Choice:
+    """A model that is here. reason: why it and no other, for people."""
+
+    name: str
+    path: Path
+    reason: str
 
 
 def home() -> Path:
@@ -25,15 +34,6 @@ def imported(name: str) -> Path:
     return home() / "models" / name
 
 
-def installed() -> Iterator[Path]:
-    """Folders of all models on this machine, best first: imported ones, then the embedded one."""
-    folder = home() / "models"
-    if folder.is_dir():
-        yield from sorted(path for path in folder.iterdir() if (path / CONFIG).is_file())
-    if (embedded() / CONFIG).is_file():
-        yield embedded()
-
-
 def embedded() -> Path:
     """The model that comes with the tool: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).parents[1]
@@ -41,27 +41,64 @@ def embedded() -> Path:
     return inside if inside.is_dir() else package.parent / "weights" / EMBEDDED
 
 
+def installed() -> list[tuple[str, Path]]:
+    """Names and folders of all models on this machine, best first: the larger, the better, and the embedded one last."""
+    found = sorted(_others(), key=lambda model: (-size(model[1]), model[0]))
+    return found + [(EMBEDDED, embedded())] if (embedded() / CONFIG).is_file() else found
+
+
+def size(folder: Path) -> int:
+    """Bytes of all files of a model."""
+    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+
+
+def choose(name: str | None = None) -> Choice:
+    """A model that is here: by name, by path, or without either the best. Raises WeightsError that says how to get it."""
+    if name is None:
+        return _best()
+    if (found := _here(name)) is not None:
+        return Choice(name, found, "as asked for")
+    if name in PUBLISHED:
+        raise WeightsError(f"{name} is not on this machine; get it with `{PUBLISHED[name].pull_command}`")
+    if HubName.parse(name):
+        raise WeightsError(f"{name} is not on this machine; if it is a model on the Hub, get it with `virst weights pull {name}`")
+    known = ", ".join(model for model, _ in installed())
+    raise WeightsError(f"there is no model {name!r} here, neither by name ({known}) nor as a folder; see `virst weights list`")
+
+
 def find(name: str | None = None) -> Path:
-    """The folder of a model: by name, by path, or without either the best that is installed.
+    """The folder of a model, as `choose` finds it; one on the Hub that is not here is downloaded.
 
     Raises WeightsError that says how to get it.
     """
-    if name is None:
-        for folder in installed():
-            return folder
-        raise WeightsError("no model is installed; install virst again, or import one with `virst weights import`")
+    if name is not None and _here(name) is None and (hub := HubName.parse(name)) is not None:
+        from virst_cli.checkpoints.download import pull_model
+
+        return pull_model(hub)
+    return choose(name).path
+
+
+def _here(name: str) -> Path | None:
     if name == EMBEDDED and embedded().is_dir():
         return embedded()
     if (imported(name) / CONFIG).is_file() and not Path(name).is_absolute():
         return imported(name)
     if (Path(name) / CONFIG).is_file():
         return Path(name)
-    if name == PUBLISHED:
-        raise WeightsError(f"{name} is not on this machine; get it with `{import_command()}`")
-    known = ", ".join(folder.name for folder in installed())
-    raise WeightsError(f"there is no model {name!r} here, neither by name ({known}) nor as a folder; see `virst weights list`")
+    hub = HubName.parse(name)
+    return Pins(hub.repository).whole(hub.revision) if hub is not None else None
 
 
-def import_command() -> str:
-    """How the published model gets on to this machine."""
-    return "virst weights import virst_checkpoint.pt --base VideoChat-Flash-Qwen2-7B_res448 --sam2 sam2.1_hiera_large.pt"
+def _best() -> Choice:
+    models = installed()
+    if not models:
+        raise WeightsError("no model is installed; install virst again, or get one with `virst weights pull`")
+    name, folder = models[0]
+    return Choice(name, folder, "the only one here" if len(models) == 1 else f"the largest of {len(models)} here")
+
+
+def _others() -> Iterator[tuple[str, Path]]:
+    folder = home() / "models"
+    if folder.is_dir():
+        yield from ((path.name, path) for path in folder.iterdir() if (path / CONFIG).is_file())
+    yield from ((str(name), path) for name, path in downloaded() if (path / CONFIG).is_file())

@@ -9,6 +9,8 @@ from tokenizers.models import BPE
 from virst_cli.errors import WeightsError
 from virst_cli.model.prompt import SEG_TOKEN
 
+FILES = ("vocab.json", "merges.txt", "tokenizer_config.json")
+
 # contractions, words with one lead character, single digits, punctuation runs, line ends, spaces
 QWEN2_SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
@@ -32,9 +34,8 @@ def qwen2_tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]], s
 def read_tokenizer(folder: Path) -> Tokenizer:
     """From vocab.json, merges.txt and tokenizer_config.json. Raises WeightsError where an id would not be the published one."""
     try:
-        vocabulary = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
-        lines = (folder / "merges.txt").read_text(encoding="utf-8").split("\n")
-        added = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))["added_tokens_decoder"]
+        words, pairs, settings = ((folder / name).read_text(encoding="utf-8") for name in FILES)
+        vocabulary, lines, added = json.loads(words), pairs.split("\n"), json.loads(settings)["added_tokens_decoder"]
         merges = [_pair(line) for line in lines if line and not line.startswith("#version")]
         special = [added[number]["content"] for number in sorted(added, key=int)]
         tokenizer = qwen2_tokenizer(vocabulary, merges, special)

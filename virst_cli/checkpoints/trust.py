@@ -10,8 +10,7 @@ from pathlib import Path
 
 from virst_cli.checkpoints.manifest import verify
 from virst_cli.checkpoints.store import home
-
-SMALL = 1 << 30  # bytes; checked every time, in a second or less
+from virst_cli.model.small import SMALL
 
 
 def verify_once(folder: Path) -> None:

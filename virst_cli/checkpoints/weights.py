@@ -16,15 +16,13 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
+from virst_cli.checkpoints.filenames import CONFIG, INDEX, SINGLE, TOKENIZER
 from virst_cli.checkpoints.manifest import verify
+from virst_cli.checkpoints.remedy import remedy
 from virst_cli.errors import WeightsError
 from virst_cli.model.config import VirstConfig
 from virst_cli.model.prompt import PromptBuilder
 
-CONFIG = "config.json"
-TOKENIZER = "tokenizer.json"
-INDEX = "model.safetensors.index.json"
-SINGLE = "model.safetensors"
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
@@ -88,7 +86,7 @@ class ModelFolder:
         wanted = {prefix + name: tensor.shape for name, tensor in module.state_dict().items()}
         stored = {name for name in self._shards if name.startswith(prefix)}
         if missing := sorted(wanted.keys() - stored):
-            raise WeightsError(f"{self.path} lacks {listed(missing)}; import it again with `virst weights import`")
+            raise WeightsError(f"{self.path} lacks {listed(missing)}; {remedy(self.path)}")
         if unexpected := sorted(stored - wanted.keys()):
             raise WeightsError(f"{self.path} has tensors that its configuration does not: {listed(unexpected)}")
         tensors = {}
@@ -104,7 +102,7 @@ class ModelFolder:
     def rows(self, name: str, ids: Tensor) -> Tensor:
         """Rows (*ids.shape, C) of a table, on the CPU and in the dtype of the file; no other rows are read."""
         if name not in self._shards:
-            raise WeightsError(f"{self.path} lacks {name}; import it again with `virst weights import`")
+            raise WeightsError(f"{self.path} lacks {name}; {remedy(self.path)}")
         ((_, table),) = self._read([name])
         return table[ids.cpu()]
 
@@ -118,7 +116,7 @@ class ModelFolder:
                 with safe_open(shard, "pt") as file:
                     yield from ((name, file.get_tensor(name)) for name in inside)
             except (SafetensorError, OSError) as error:
-                raise WeightsError(f"{shard} can't be read ({error}); import it again with `virst weights import`") from None
+                raise WeightsError(f"{shard} can't be read ({error}); {remedy(self.path)}") from None
 
 
 def listed(names: Sequence[str], limit: int = 5) -> str:
@@ -139,8 +137,8 @@ def _shards(path: Path) -> dict[str, Path]:
         else:
             raise WeightsError(f"{path} is no model folder: it has neither {INDEX} nor {SINGLE}; see `virst weights list`")
     except (SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise WeightsError(f"{path} can't be read ({error}); import it again with `virst weights import`") from None
+        raise WeightsError(f"{path} can't be read ({error}); {remedy(path)}") from None
     for shard in set(shards.values()):
         if shard.parent != path or not shard.is_file():
-            raise WeightsError(f"{shard} is missing; import it again with `virst weights import`")
+            raise WeightsError(f"{shard} is missing; {remedy(path)}")
     return shards

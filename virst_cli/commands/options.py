@@ -4,7 +4,9 @@ from typing import Annotated
 
 import typer
 
-Model = Annotated[str | None, typer.Option("--model", help="Model, by name or folder; by default the best that is installed.")]
+Model = Annotated[
+    str | None, typer.Option("--model", help="Model: a name, a folder, or owner/name on the Hub; default: the best.")
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 Dtype = Annotated[str, typer.Option("--dtype", help="auto, float32, bfloat16 or float16.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]

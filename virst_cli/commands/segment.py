@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from virst_cli.commands.clock import seconds
+from virst_cli.commands.model_note import say_model
 from virst_cli.commands.options import AsJson, Device, Dtype, Formats, Model
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def segment(
         _print_plan(job, as_json=as_json)
         return
     if not quiet:
-        _print_model(job)
+        say_model(job.request.model, job.unknown_words)
     result = _run(job, overwrite=overwrite, resume=resume, quiet=quiet)
     if as_json:
         typer.echo(json.dumps(_summary(job, result), ensure_ascii=False))
@@ -80,17 +81,6 @@ def _run(job: "Job", *, overwrite: bool, resume: bool, quiet: bool) -> "Result":
 
     with Progress(quiet=quiet) as progress:
         return Run(job, progress).segment(overwrite=overwrite, resume=resume)
-
-
-def _print_model(job: "Job") -> None:
-    from virst_cli.checkpoints.store import EMBEDDED, import_command
-
-    typer.echo(f"model: {job.model.name} ({job.model})", err=True)
-    if job.model.name == EMBEDDED:
-        known = "dogs, cats, birds, cars, balls and boxes in six colours"
-        typer.echo(f"{EMBEDDED} knows only its synthetic world ({known}); for real videos: {import_command()}", err=True)
-    if job.unknown_words:
-        typer.echo(f"virst: warning: the model does not know: {', '.join(job.unknown_words)}", err=True)
 
 
 def _summary(job: "Job", result: "Result") -> dict[str, Any]:
@@ -116,6 +106,7 @@ def _summary(job: "Job", result: "Result") -> dict[str, Any]:
 def _print_plan(job: "Job", *, as_json: bool) -> None:
     """What --dry-run says; nothing has been written."""
     from virst_cli import estimate
+    from virst_cli.checkpoints.store import choose
     from virst_cli.memory import readable
 
     frames, disk, info = estimate.frame_count(job), estimate.disk(job), job.info
@@ -140,7 +131,7 @@ def _print_plan(job: "Job", *, as_json: bool) -> None:
     typer.echo(
         f"video: {'?' if frames is None else frames} frames{length}, {info.width}x{info.height}, {float(info.rate):g} a second"
     )
-    typer.echo(f"model: {job.model.name} ({job.model})")
+    typer.echo(f"model: {choose(job.request.model).name} ({job.model})")
     typer.echo(f"memory: about {readable(estimate.memory(job))}; disk: about {'?' if disk is None else readable(disk)}")
     typer.echo("files that would be written:")
     for path in job.files:

@@ -1,0 +1,56 @@
+"""Work for engines that takes no time: it says who did it, or ends its worker."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from virst_cli.engines.engine import Report
+from virst_cli.errors import UsageError
+
+
+class Did(NamedTuple):
+    """An item that was done, by which process, on which device."""
+
+    item: str
+    pid: int
+    device: str
+    gpu: str | None
+    threads: str | None
+
+
+@dataclass(frozen=True)
+class Toy:
+    """Makes the work. folder: where workers leave marks; broken: no worker can be made."""
+
+    folder: Path
+    broken: bool = False
+
+    def __call__(self, device: str) -> Callable[[str, Report], Did]:
+        if self.broken:
+            raise UsageError(f"no {device} today")
+        (self.folder / f"made-{os.getpid()}").touch()
+
+        def work(item: str, report: Report) -> Did:
+            report("toil", 1, 2)
+            mark = self.folder / item
+            if item.startswith("kills") and not (item == "kills once" and mark.exists()):
+                mark.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            if item.startswith("raises"):
+                raise UsageError(f"{item}: this is wrong")
+            if item.startswith("waits"):  # until a second worker does the same: both at once, or never
+                mark.touch()
+                while len(list(self.folder.glob("waits*"))) < 2:
+                    time.sleep(0.01)
+            if item.startswith("slow"):
+                time.sleep(3)
+            return Did(item, os.getpid(), device, os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("OMP_NUM_THREADS"))
+
+        return work
+
+
+def silent(index: int, stage: str, done: int, total: int) -> None: ...

@@ -1,0 +1,92 @@
+"""From a jobs file to tasks, one a video, with everything checked that can be checked before a weight is read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from virst_cli.batch.folders import run_folders
+from virst_cli.batch.rows import Row, read_rows
+from virst_cli.checkpoints.store import choose, find
+from virst_cli.errors import SentenceError
+from virst_cli.model.prompt import PromptBuilder
+from virst_cli.outputs.renderings import parse_formats
+from virst_cli.video.source import shown
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all videos of a batch have in common; see `virst_cli.job.Request`.
+
+    overwrite: begin anew instead of going on with what is done; strict: a video that breaks off has failed.
+    """
+
+    output: Path = Path()
+    formats: Sequence[str] = ("overlay",)
+    model: str | None = None
+    dtype: str = "auto"
+    chunk: int = 256
+    faithful: bool = False
+    overwrite: bool = False
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class Task:
+    """One video. name: as the jobs file has it; video: its absolute path; folder: where its run goes."""
+
+    name: str
+    video: Path
+    sentences: tuple[str, ...]
+    folder: Path
+
+    @property
+    def shown(self) -> str:
+        """The name as it may stand in a line."""
+        return shown(Path(self.name))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is to be done. model: by a name or path that holds on other machines too; unknown_words: that it has never seen."""
+
+    tasks: tuple[Task, ...]
+    settings: Settings
+    model: str
+    unknown_words: tuple[str, ...]
+
+
+def plan(jobs: Path, settings: Settings) -> Batch:
+    """Reads a jobs file. Raises UsageError, SentenceError or WeightsError, whichever is the first reason not to begin."""
+    parse_formats(settings.formats)
+    rows = read_rows(jobs)
+    prompts = PromptBuilder.from_file(find(settings.model) / "tokenizer.json")
+    unknown: dict[str, None] = {}
+    for row in rows:
+        try:
+            prompts.normalise(row.text)
+        except SentenceError as error:
+            raise SentenceError(f"{shown(jobs)}, line {row.line}: {error}") from None
+        unknown.update(dict.fromkeys(prompts.unknown_words(row.text)))
+    return Batch(tuple(_tasks(rows, settings.output)), settings, _known_everywhere(settings.model), tuple(unknown))
+
+
+def _tasks(rows: Sequence[Row], output: Path) -> list[Task]:
+    """One task a video, in the order of the file; a sentence that is given twice is asked once."""
+    together: dict[Path, list[Row]] = {}
+    for row in rows:
+        together.setdefault(_place(row.path), []).append(row)
+    return [
+        Task(same[0].video, video, tuple(dict.fromkeys(row.text for row in same)), folder)
+        for (video, same), folder in zip(together.items(), run_folders(list(together), output), strict=True)
+    ]
+
+
+def _place(path: Path) -> Path:
+    """Where a video is, one way to write it only; but a link to a file is a video of its own, as it has its own name."""
+    return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
+
+
+def _known_everywhere(model: str | None) -> str:
+    """A folder as an absolute path, a name as it is, None as the name of the best one here: other machines may have others."""
+    chosen = choose(model)
+    return str(chosen.path.absolute()) if model is not None and Path(model).is_dir() else chosen.name

@@ -1,0 +1,97 @@
+"""What does the tasks of a batch: a model that is opened once, and then one run a video."""
+
+import platform
+import time
+import traceback
+from pathlib import Path
+
+import torch
+
+from virst_cli import __version__, memory
+from virst_cli.batch.failure import explained
+from virst_cli.batch.plan import Settings, Task
+from virst_cli.batch.work import Outcome
+from virst_cli.engines.engine import Report
+from virst_cli.errors import OutputError
+from virst_cli.job import Job, Request
+from virst_cli.loading import load
+from virst_cli.outputs.record import RUN, Record
+from virst_cli.parts import Parts
+from virst_cli.run import Result, Run, _Clock
+from virst_cli.segmenter import Segmenter
+from virst_cli.video.source import shown
+
+ROOM = 2  # times the size of its weights, which a model and what it works on take if it stays in memory
+
+
+class Worker:
+    """An open model on a device, which does one task after the other."""
+
+    def __init__(self, model: str, settings: Settings, here: Path, device: str) -> None:
+        """here: the folder from which relative paths start. Raises what `load` raises."""
+        self._model, self._settings, self._here, self._device = model, settings, here, device
+        self._segmenter = load(
+            model, device=device, dtype=settings.dtype, chunk=settings.chunk, faithful=settings.faithful
+        )  # fmt: skip
+        self._segmenter.parts.keep |= _fits(self._segmenter.parts)
+
+    def __call__(self, task: Task, report: Report) -> Outcome:
+        """Never raises an `Exception`: whatever goes wrong is what became of the task."""
+        began = time.monotonic()
+        try:
+            folder = self._here / task.folder
+            result = self._segment(task, folder, report)
+        except Exception as error:
+            seconds = time.monotonic() - began
+            return Outcome(task, seconds, error=str(explained(error)), trace=traceback.format_exc())
+        return Outcome(
+            task,
+            time.monotonic() - began,
+            run=result.record.run,
+            files=tuple(task.folder / path.relative_to(folder) for path in result.files),
+            error=result.warning if self._settings.strict else None,
+        )
+
+    def _segment(self, task: Task, folder: Path, report: Report) -> Result:
+        settings = self._settings
+        request = Request(
+            task.video, task.sentences, formats=settings.formats, model=self._model, device=self._device, dtype=settings.dtype,
+            chunk=settings.chunk, faithful=settings.faithful,
+        )  # fmt: skip
+        job = Job(request)
+        job.folder = folder  # not always that of the video's name: see `folders`
+        run = _OpenRun(job, self._segmenter, report)
+        if not settings.overwrite:
+            _refuse_another(run)
+        return run.segment(overwrite=settings.overwrite, resume=not settings.overwrite)
+
+
+class _OpenRun(Run):
+    """A run whose model is open already."""
+
+    def __init__(self, job: Job, segmenter: Segmenter, report: Report) -> None:
+        self.job = job
+        self.clock = _Clock(report)
+        self.segmenter = segmenter
+        self.manifest = {
+            **job.manifest(model=segmenter.name, device=self.device, dtype=self.dtype),
+            "versions": {"virst": __version__, "torch": torch.__version__, "python": platform.python_version()},
+        }
+
+
+def _refuse_another(run: Run) -> None:
+    """Raises OutputError where a finished run of another request stands: --overwrite, alone, would do all videos anew."""
+    folder = run.job.folder
+    if Record.find(folder, run.manifest) is None and (folder / RUN).exists():
+        what = "holds a finished run of another video, sentence, model or setting"
+        how = "delete it, or choose another folder with -o (--overwrite does all videos anew)"
+        raise OutputError(f"{shown(folder)} {what}; {how}")
+
+
+def _fits(parts: Parts) -> bool:
+    """Whether the whole model may stay in memory between videos, instead of being read again for each."""
+    weights = sum(file.stat().st_size for file in parts.folder.path.glob("*.safetensors"))
+    if parts.dtype == torch.float32:
+        weights *= 2  # they are stored in half the bytes
+    free = torch.cuda.mem_get_info(parts.device)[0] if parts.device.type == "cuda" else memory.free_bytes()
+    return free is not None and free > ROOM * weights

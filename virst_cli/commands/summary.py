@@ -1,0 +1,26 @@
+"""What `--json` says about a run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+
+def summary(folder: Path, run: dict[str, Any], files: Sequence[Path], *, warning: str | None) -> dict[str, Any]:
+    """An object for JSON. run: run.json; files: all that are there; warning: why frames are missing, if some are."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run": str(folder),
+        "video": run["video"],
+        "model": run["model"],
+        "settings": run["settings"],
+        "frames": run["frames"],
+        "expected_frames": run["expected_frames"],
+        "found": any(run["found"]),
+        "sentences": [{"text": text, "found": found} for text, found in zip(run["sentences"], run["found"], strict=True)],
+        "warning": warning,
+        "timings": run["timings"],
+        "peak_memory_bytes": run["peak_memory_bytes"],
+        "files": [str(path) for path in files],
+    }
