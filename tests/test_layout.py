@@ -32,7 +32,7 @@ BELOW: dict[str, set[str]] = {
     "estimate": {"job", "model", "plan"},
     "export": {"errors", "video", "outputs"},
     "run": {"errors", "memory", "outputs", "segmenter", "loading", "job", "state"},
-    "bench": {"errors", "memory", "video", "outputs", "world", "segmenter"},
+    "bench": {"engines", "errors", "memory", "video", "outputs", "world", "segmenter"},
     "engines": {"errors"},
     "batch": {
         *{

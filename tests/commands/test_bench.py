@@ -181,3 +181,19 @@ def test_a_data_set_is_not_written_over(data: Path, virst: Virst):
     assert done.code == 2
     assert "already" in done.error
     assert "--size 128x128" in virst("world", "new", "--size", "big").error
+
+
+@pytest.mark.slow
+def test_a_ray_cluster_makes_the_same_masks_as_this_process(virst: Virst, tmp_path: Path):
+    asked = ["bench", "--dataset", "world", "--videos", "2", "--frames", "8", "--device", "cpu", "--json"]
+    local = virst(*asked, "--output", "local")
+    spread = virst(*asked, "--output", "spread", "--engine", "ray", env={"RAY_AUTH_MODE": "disabled"})
+    assert (local.code, spread.code) == (0, 0), spread.err
+    masks = {
+        name: {str(path.relative_to(tmp_path / name)): path.read_bytes() for path in (tmp_path / name).rglob("*.png")}
+        for name in ("local", "spread")
+    }
+    assert masks["spread"] == masks["local"]
+    assert len(masks["local"]) > 50
+    scores = [json.loads(done.out)["scores"] for done in (local, spread)]
+    assert scores[0] == scores[1]

@@ -12,6 +12,7 @@ annotators.py   the standard protocol of Ref-DAVIS17
 baselines.py    what one gets without understanding the sentence
 course.py       which videos a run takes, and how far it is
 runner.py       a data set and a source -> a report
+spread.py       the same with many workers, which fill the store
 report.py       the result, and its JSON
 table.py        the result for people
 published.py    figures of other systems

@@ -4,13 +4,12 @@ import json
 import os
 import sys
 from contextlib import closing
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from virst_cli.commands.options import Device, Dtype, Formats, Model
+from virst_cli.commands.options import Device, Dtype, Engine, EngineName, Formats, Model, RayAddress
 from virst_cli.commands.summary import SCHEMA_VERSION, summary
 
 if TYPE_CHECKING:
@@ -36,13 +35,6 @@ FAILED = 1
 WIDE = 10_000  # columns, where nobody looks: a file takes lines of any length
 
 
-class EngineName(str, Enum):
-    """Where the work is done."""
-
-    local = "local"
-    ray = "ray"
-
-
 def batch(
     jobs: Annotated[Path, typer.Argument(metavar="JOBS", help="Which sentences to ask of which videos; see below.")],
     output: Annotated[
@@ -57,15 +49,8 @@ def batch(
     resume: Annotated[bool, typer.Option("--resume/--overwrite", help="Go on with what is done, or do every video anew.")] = True,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first video that fails.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="A video that breaks off has failed.")] = False,
-    engine: Annotated[
-        EngineName, typer.Option("--engine", help="Videos one after the other here, or on a Ray cluster.")
-    ] = EngineName.local,
-    ray_address: Annotated[
-        str | None,
-        typer.Option(
-            "--ray-address", metavar="HOST:PORT", help="A cluster that runs; default $RAY_ADDRESS, else one is started."
-        ),
-    ] = None,
+    engine: Engine = EngineName.local,
+    ray_address: RayAddress = None,
     workers: Annotated[
         int | None,
         typer.Option("--workers", min=1, metavar="N", help="Of the cluster, at most; default one a GPU, or one a machine."),

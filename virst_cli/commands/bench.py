@@ -2,12 +2,14 @@
 
 import json
 import os
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from virst_cli.commands.options import AsJson, Device, Dtype, Model, pair
+from virst_cli.commands.options import AsJson, Device, Dtype, Engine, EngineName, Model, RayAddress, pair
 
 if TYPE_CHECKING:
     from virst_cli.bench import Dataset, Report
@@ -65,6 +67,8 @@ def bench(
     videos: Annotated[int, typer.Option("--videos", min=1, metavar="N", help="Of a world that is made on the fly.")] = 64,
     frames: Annotated[int, typer.Option("--frames", min=1, metavar="N", help="Of each of its videos.")] = 16,
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="S", help="Of that world.")] = 0,
+    engine: Engine = EngineName.local,
+    ray_address: RayAddress = None,
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
@@ -72,8 +76,13 @@ def bench(
     from virst_cli.bench import open_store, run, score_predictions, write_submission
     from virst_cli.bench.page import write_page
     from virst_cli.bench.page_examples import Examples
+    from virst_cli.bench.spread import Filler, fill
     from virst_cli.commands.progress import Progress
+    from virst_cli.engines import open_engine
 
+    if engine is not EngineName.local and predictions is not None:
+        raise typer.BadParameter("--predictions are scored here; leave out --engine")
+    where = None if engine is EngineName.local else open_engine(engine.value, device=device, ray_address=ray_address)
     opened = _open(dataset, root, videos=videos, frames=frames, seed=seed)
     part = (1, 1) if shard is None else pair(shard, "/", "--shard 1/4")
     if predictions is not None and output is not None:
@@ -92,13 +101,20 @@ def bench(
             masks: Path | None = predictions
             report = score_predictions(opened, predictions, watcher=examples, progress=tell, limit=limit, shard=part)
         else:
-            segmenter = _segmenter(dataset, model, device, dtype, fast=fast)
-            masks = output or _folder(dataset, root, segmenter)
+            open_model = partial(_segmenter, dataset=dataset, model=model, dtype=dtype, fast=fast)
+            segmenter = open_model(device)  # reads no weights before it is asked
+            masks = output or _folder(dataset, root, segmenter, always=where is not None)
             if masks is not None:
-                written.append(open_store(masks, opened, _maker(segmenter), resume=resume))
+                maker = _maker(segmenter, segmenter.parts.device.type if where is None else f"{device} of {engine.value}")
+                written.append(open_store(masks, opened, maker, resume=resume))
+            fps = None
+            if where is not None and masks is not None:
+                filler = Filler(opened, open_model, masks)
+                fps = fill(filler, where, progress=partial(progress, "videos"), limit=limit, shard=part)
             report = run(
                 opened, segmenter, name=segmenter.name, store=masks, watcher=examples, progress=tell, limit=limit, shard=part
             )
+            report = report if fps is None else replace(report, fps=fps)
     if submission is not None and masks is not None and not report.missing:
         write_submission(opened, masks, submission)
         written.append(submission)
@@ -151,7 +167,7 @@ def _open(name: str, root: Path | None, *, videos: int, frames: int, seed: int) 
     return open_dataset(name, Path(stored) if root is None and stored else root)
 
 
-def _segmenter(dataset: str, model: str | None, device: str, dtype: str, *, fast: bool) -> "Segmenter":
+def _segmenter(device: str, *, dataset: str, model: str | None, dtype: str, fast: bool) -> "Segmenter":
     """The model, which works as the published code does where that is what its figures are compared with."""
     from virst_cli.checkpoints.registry import EMBEDDED
     from virst_cli.loading import load
@@ -163,20 +179,20 @@ def _segmenter(dataset: str, model: str | None, device: str, dtype: str, *, fast
     return segmenter
 
 
-def _folder(dataset: str, root: Path | None, segmenter: "Segmenter") -> Path | None:
-    """Where masks are kept by default; those of a world that is made on the fly are not."""
+def _folder(dataset: str, root: Path | None, segmenter: "Segmenter", *, always: bool) -> Path | None:
+    """Where masks are kept by default; those of a world that is made on the fly are not, unless they have to be."""
     from virst_cli.outputs.names import slug
 
-    return None if dataset == WORLD and root is None else MASKS / f"{dataset}-{slug(segmenter.name)}"
+    return None if dataset == WORLD and root is None and not always else MASKS / f"{dataset}-{slug(segmenter.name)}"
 
 
-def _maker(segmenter: "Segmenter") -> dict[str, Any]:
+def _maker(segmenter: "Segmenter", device: str) -> dict[str, Any]:
     """What decides about the masks besides the data set."""
     from virst_cli.checkpoints.manifest import weight_sums
 
     parts = segmenter.parts
     settings = {
-        "device": parts.device.type,
+        "device": device,
         "dtype": str(parts.dtype).removeprefix("torch."),
         "chunk": segmenter.chunk,
         "faithful": segmenter.faithful,

@@ -1,5 +1,6 @@
 """Options that several commands have in common, so that they mean and say the same everywhere."""
 
+from enum import Enum
 from typing import Annotated
 
 import typer
@@ -10,6 +11,20 @@ Model = Annotated[
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 Dtype = Annotated[str, typer.Option("--dtype", help="auto, float32, bfloat16 or float16.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+
+class EngineName(str, Enum):
+    """Where the work is done."""
+
+    local = "local"
+    ray = "ray"
+
+
+Engine = Annotated[EngineName, typer.Option("--engine", help="Videos one after the other here, or on a Ray cluster.")]
+RayAddress = Annotated[
+    str | None,
+    typer.Option("--ray-address", metavar="HOST:PORT", help="A cluster that runs; default $RAY_ADDRESS, else one is started."),
+]
 Formats = Annotated[
     list[str],
     typer.Option("--format", "-f", metavar="FORMAT", help="overlay, mask-video, png, cutout; repeat, or join with commas."),

@@ -112,7 +112,7 @@ JOIN = Stage(
 )
 SHARPEN = Stage(
     "sharpen",
-    steps=780,
+    steps=1000,
     rate=1e-3,
     trains=(*SAM_DECODES, "vision.mm_projector", "language_model", "fusion.seg_prompter"),
     losses={**MASKS, "attention": 0.5, "words": 0.1, "heat": 0.5, "point": 0.2, "moment": 0.2, "exists": 0.5, "target": 0.1},
@@ -121,7 +121,7 @@ SHARPEN = Stage(
 )
 PROPAGATE = Stage(
     "propagate",
-    steps=340,
+    steps=260,
     rate=1e-3,
     trains=(*SAM_REMEMBERS, *SAM_DECODES),
     slow=SAM_DECODES,
