@@ -46,6 +46,8 @@ def shell(hub: Hub, environ: dict[str, str], tmp_path: Path, virst: Virst) -> Vi
 
 @pytest.mark.slow
 def test_the_commands_of_the_readme_work(hub: Hub, shell: Virst, tmp_path: Path):
+    said = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert all(f"```{block}```" in said for block in (README, SHARING, SHARED))
     source = ("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=8", "-frames:v", "4")
     Maker(tmp_path)("video.mp4", *source, *FAST)
     done = shell(README)
