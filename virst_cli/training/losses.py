@@ -60,9 +60,8 @@ def region_similarity(masks: Tensor, ious: Tensor, truth: Tensor) -> Tensor:
 
 
 def presence_loss(score: Tensor, truth: Tensor) -> Tensor:
-    """Object score (R,1) against whether the truth (R,H,W) shows anything; rows that don't are few and count twice."""
-    there = truth.flatten(1).any(1).float()
-    return F.binary_cross_entropy_with_logits(score[:, 0].float(), there, weight=2 - there)
+    """Object score (R,1) against whether the truth (R,H,W) shows anything."""
+    return F.binary_cross_entropy_with_logits(score[:, 0].float(), truth.flatten(1).any(1).float())
 
 
 # --- help for training from nothing ---------------------------------------------------------------------------------------------

@@ -177,7 +177,9 @@ class Teacher(nn.Module):
                     **self.while_tracking(batch, t, clip, targets),
                 }
             )
-        return {name: torch.stack([found[name] for found in total]).mean() for name in total[0]}
+        means = {name: torch.stack([found[name] for found in total]).mean() for name in total[0]}
+        absent = torch.stack([losses.presence_loss(anchor.score, truth(t)) for t, anchor in anchors.items()]).mean()
+        return {**means, "object": (means["object"] + absent) / 2}
 
     def while_tracking(self, batch: Batch, time: int, clip: Tensor, targets: Tensor) -> Losses:
         """What else a propagated frame is asked: nothing, here."""
