@@ -121,7 +121,7 @@ SHARPEN = Stage(
 )
 PROPAGATE = Stage(
     "propagate",
-    steps=260,
+    steps=400,
     rate=1e-3,
     trains=(*SAM_REMEMBERS, *SAM_DECODES),
     slow=SAM_DECODES,
