@@ -114,7 +114,7 @@ def test_a_mistyped_command_suggests_the_right_one(virst: Virst):
 def test_missing_weights_are_exit_code_4_and_say_how_to_get_them(clip: Path, virst: Virst):
     done = virst("segment", clip, "the dog", "--model", "virst-7b")
     assert done.code == 4
-    assert "virst weights import" in done.error
+    assert "virst weights pull virst-7b" in done.error
 
 
 def test_one_flipped_byte_in_the_weights_is_exit_code_4_and_named(clip: Path, blind: Path, virst: Virst, tmp_path: Path):

@@ -121,12 +121,12 @@ SHARPEN = Stage(
 )
 PROPAGATE = Stage(
     "propagate",
-    steps=400,
+    steps=780,
     rate=1e-3,
     trains=(*SAM_REMEMBERS, *SAM_DECODES),
     slow=SAM_DECODES,
-    losses={"mask": 2.0, "iou": 0.3, "object": 0.5, "occupancy": 0.5},
-    batches=((4, 4, 3, 0), (4, 8, 3, 0), (3, 12, 3, 0)),
+    losses={"mask": 2.0, "iou": 0.3, "object": 1.0, "occupancy": 0.5},
+    batches=((4, 8, 3, 0), (3, 12, 3, 0)),
     cosine=0.4,
 )
 RECIPE = (SEE, READ, UNDERSTAND, JOIN, SHARPEN, PROPAGATE)
