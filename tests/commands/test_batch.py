@@ -14,11 +14,12 @@ import pytest
 
 from tests.batch.clips import write_clip
 from tests.commands.conftest import FRAMES, Virst
-from tests.commands.running import Zygote, environment, ffmpegs_of, lives, until
+from tests.commands.running import Running, Zygote, environment, ffmpegs_of, lives, until
 from tests.commands.test_interrupted import frames_in
 from virst_cli.outputs.record import Record
 
 FAST = ("-f", "mask-video")
+CHUNKS = ("--chunk", "16", *FAST)
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +38,6 @@ def jobs_file(folder: Path, *rows: tuple[str | Path, str]) -> Path:
     return folder / "jobs.csv"
 
 
-def cells(line: str) -> list[str]:
-    return line.split()
-
-
 def test_a_video_is_one_run_with_all_its_sentences_and_the_masks_are_those_of_segment(
     videos: Path, seeing: Path, virst: Virst, tmp_path: Path
 ):
@@ -48,14 +45,14 @@ def test_a_video_is_one_run_with_all_its_sentences_and_the_masks_are_those_of_se
     jobs_file(tmp_path, *rows)
     done = virst("batch", "jobs.csv", "--model", seeing, "-o", "out", "-f", "mask-video,png")
     assert done.code == 0, done.err
-    assert done.out.splitlines()[:2] == ["out/one.virst/the-dog.mask.mp4", "out/one.virst/the-dog"]
+    assert "out/one.virst/a-bird.mask.mp4" in done.out.splitlines()
     assert all((tmp_path / path).exists() for path in done.out.splitlines())
     assert Record.open(tmp_path / "out" / "one.virst").sentences == ("the dog", "a bird")
     alone = virst("segment", videos / "one.mp4", "the dog", "a bird", "--model", seeing, "-o", "alone", *FAST)
     assert alone.code == 0, alone.err
     for name in ("masks.jsonl", "the-dog.mask.mp4"):
         assert (tmp_path / "out" / "one.virst" / name).read_bytes() == (tmp_path / "alone" / "one.virst" / name).read_bytes()
-    one, clip = (cells(line) for line in done.err.splitlines()[-3:-1])
+    one, clip = (line.split() for line in done.err.splitlines()[-3:-1])
     assert one[1:4] == ["2", "2", "4"]
     assert clip[1:4] == ["1", "1", "4"]
 
@@ -135,35 +132,46 @@ def test_what_is_done_is_not_done_again_unless_asked_for(videos: Path, seeing: P
     assert Record.open(tmp_path / "one.virst").sentences == ("the cat",)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_it_in_two_seconds_and_the_next_batch_goes_on_with_the_very_same_masks(
-    number: signal.Signals, code: int, videos: Path, clip: Path, seeing: Path, zygote: Zygote, virst: Virst, tmp_path: Path
-):
-    rows = [(videos / "one.mp4", "the dog"), (clip, "the dog"), (videos / "two.mp4", "the dog")]
-    command = ("batch", jobs_file(tmp_path, *rows), "--model", seeing, "--chunk", "16", *FAST)
-    running = zygote.start(*command, cwd=tmp_path)
+@pytest.fixture
+def halfway(videos: Path, clip: Path, seeing: Path, zygote: Zygote, tmp_path: Path) -> Running:
+    """A batch that has done its first video, and passed the end of the second one's first chunk (of three)."""
+    jobs_file(tmp_path, (videos / "one.mp4", "the dog"), (clip, "the dog"), (videos / "two.mp4", "the dog"))
+    running = zygote.start("batch", "jobs.csv", "--model", seeing, *CHUNKS, cwd=tmp_path)
     until(lambda: frames_in(tmp_path / "clip.virst") >= 20, "20 frames of the second video")
     running.send(signal.SIGSTOP)
     assert frames_in(tmp_path / "clip.virst") < FRAMES, "the run is too fast to be interrupted"
-    children = ffmpegs_of(running.pid)
+    return running
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_it_in_two_seconds_without_orphans_and_keeps_what_is_done(
+    number: signal.Signals, code: int, halfway: Running, tmp_path: Path
+):
+    children = ffmpegs_of(halfway.pid)
     assert children
     began = time.monotonic()
-    running.send(number)
-    running.send(signal.SIGCONT)
-    done = running.wait()
+    halfway.send(number)
+    halfway.send(signal.SIGCONT)
+    done = halfway.wait()
     assert time.monotonic() - began < 2
     assert done.code == code
     assert done.error == "virst: error: interrupted; --resume goes on with what is done"
     assert not [child for child in children if lives(child)]
-    assert sorted(path.name for path in (tmp_path / "clip.virst").iterdir()) == [
-        "masks.jsonl.partial",
-        "run.json.partial",
-        "state.safetensors",
-    ]
+    left = sorted(path.name for path in (tmp_path / "clip.virst").iterdir())
+    assert left == ["masks.jsonl.partial", "run.json.partial", "state.safetensors"]
+    assert (tmp_path / "one.virst" / "run.json").exists()
+
+
+def test_after_kill_9_the_next_batch_goes_on_and_leaves_the_very_same_masks(
+    halfway: Running, seeing: Path, virst: Virst, tmp_path: Path
+):
+    halfway.send(signal.SIGKILL)
+    halfway.wait()
     first = (tmp_path / "one.virst" / "run.json").read_bytes()
-    assert virst(*command).code == 0
+    done = virst("batch", "jobs.csv", "--model", seeing, *CHUNKS)
+    assert done.code == 0, done.err
     assert (tmp_path / "one.virst" / "run.json").read_bytes() == first
-    assert virst(*command, "-o", "whole").code == 0
+    assert virst("batch", "jobs.csv", "--model", seeing, *CHUNKS, "-o", "whole").code == 0
     for name in ("one.virst", "clip.virst", "two.virst"):
         here, whole = (folder / name / "masks.jsonl" for folder in (tmp_path, tmp_path / "whole"))
         assert here.read_bytes() == whole.read_bytes()

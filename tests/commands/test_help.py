@@ -14,6 +14,7 @@ from virst_cli.plan import CHUNK
 
 COMMANDS = [
     ["segment"],
+    ["batch"],
     ["export-overlay"],
     ["bench"],
     ["world"],
@@ -98,6 +99,8 @@ def desk(clip: Path, seeing: Path, zygote: Zygote, tmp_path_factory: pytest.Temp
     shutil.copytree(seeing, folder / "home" / "models" / "virst-nano")
     shutil.copytree(seeing, folder / "home" / "models" / "virst-7b")
     shutil.copy(clip, folder / "video.mp4")
+    (folder / "jobs.csv").write_text("video,text\nvideo.mp4,the dog\n")
+    (folder / "jobs.jsonl").write_text('{"video": "video.mp4", "text": "the dog"}\n')
     return folder
 
 

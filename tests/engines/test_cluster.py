@@ -13,7 +13,7 @@ import pytest
 from tests.commands.running import lives, until
 from tests.engines.toys import Did, Toy, silent
 from virst_cli.engines import open_engine
-from virst_cli.engines.cluster import ATTEMPTS
+from virst_cli.engines.crew import ATTEMPTS
 from virst_cli.errors import UsageError, VirstError
 
 
@@ -98,17 +98,25 @@ def test_what_making_or_working_raises_comes_out_as_it_was(cluster: str, tmp_pat
 
 
 @pytest.mark.slow
-def test_results_come_as_they_are_done_and_slow_items_are_told_of(cluster: str, tmp_path: Path):
+def test_results_come_as_they_are_done_and_late_ones_are_told_of(cluster: str, tmp_path: Path):
     told: set[tuple[object, ...]] = set()
+    order: list[int] = []
+
+    def tell(*at: object) -> None:
+        told.add(at)
+        if len(order) == 2:
+            (tmp_path / "go").touch()
+
     engine = open_engine("ray", device="cpu", ray_address=cluster, workers=2)
-    order = [index for index, _ in engine.map(Toy(tmp_path), ["slow", "a", "b"], lambda *at: told.add(at))]
+    for index, _ in engine.map(Toy(tmp_path), ["late", "a", "b"], tell):
+        order.append(index)
     assert order == [1, 2, 0]
     assert (0, "toil", 1, 2) in told
 
 
 @pytest.mark.slow
 def test_stopping_early_ends_the_workers(cluster: str, tmp_path: Path):
-    results = open_engine("ray", device="cpu", ray_address=cluster).map(Toy(tmp_path), ["a", "slow", "b"], silent)
+    results = open_engine("ray", device="cpu", ray_address=cluster).map(Toy(tmp_path), ["a", "late", "b"], silent)
     _, did = next(results)
     assert isinstance(did, Did)
     results.close()

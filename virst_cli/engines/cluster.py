@@ -1,32 +1,37 @@
-"""Workers on a Ray cluster: one actor a device, each with a model of its own, which does one item at a time.
+"""Workers on a Ray cluster: one a device, each with a model of its own, which does one item at a time.
 
-The cluster is one that runs already (`--ray-address`, `$RAY_ADDRESS`), or is started here and ended with the work. A
-worker that dies costs only its item, which is done again by another.
+Ray itself runs in a child (`driver`): it takes over signals and standard output, takes seconds to end, and leaves some of its
+processes behind when it is hurried. A child in a session of its own can be ended at once, with all that it has started.
 """
 
 import os
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import suppress
+import pickle
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
-from virst_cli.engines import ray_session
+from virst_cli.engines.driver import DONE, ENDED, RAISED, TOLD, Errand
 from virst_cli.engines.engine import Item, Make, Result, Tell
+from virst_cli.engines.processes import end_session
 from virst_cli.errors import UsageError, VirstError
 
-ATTEMPTS = 2  # of an item whose workers die, or of a worker that dies before it has begun; then it is no accident
-LOOK = 1.0  # seconds between two questions how far the workers are
-THREADS = "OMP_NUM_THREADS"
+ERRORS = "driver.err"  # what the child says, and nobody needs to know as long as all goes well
 
 
 @dataclass(frozen=True)
 class RayEngine:
     """Spreads items over a cluster.
 
-    device: `auto` (its GPUs, where there are any), `cuda`, `cpu` or `mps`; address: see `ray_session`;
-    workers: at most so many; otherwise one a GPU, or one a machine where none is used.
+    device: `auto` (its GPUs, where there are any), `cuda`, `cpu` or `mps`; address: of a cluster that runs, by default
+    $RAY_ADDRESS, else one is started for as long as the work takes; workers: at most so many; by default one a GPU, or
+    one a machine where no GPU is used.
     """
 
     device: str = "auto"
@@ -35,7 +40,8 @@ class RayEngine:
 
     def __post_init__(self) -> None:
         """Raises UsageError where Ray is not installed, or the device is one of a single machine."""
-        ray_session.installed()
+        if find_spec("ray") is None:
+            raise UsageError("--engine ray needs Ray, which is not installed: pip install 'virst[cluster]'")
         if ":" in self.device:
             kind = self.device.partition(":")[0]
             raise UsageError(f"--device {self.device} is one device of one machine; on a cluster say --device {kind}")
@@ -43,156 +49,59 @@ class RayEngine:
     def map(
         self, make: Make[Item, Result], items: Sequence[Item], tell: Tell
     ) -> Generator[tuple[int, Result | VirstError], None, None]:
-        """As in `Engine`. Raises UsageError where the cluster can't be reached, or has no such device."""
-        with ray_session.connected(self.address) as ray:
-            device, places = _places(ray, self.device, self.workers)
-            crew = _Crew(ray, make, device, items, tell)
-            try:
-                yield from crew.results(places[: len(items)])
-            finally:
-                crew.dismiss()
+        """As in `Engine`. Raises UsageError where the cluster can't be reached or has no such device."""
+        address = self.address or os.environ.get("RAY_ADDRESS")
+        with _folder() as folder, _driver(folder, Errand(make, items, self.device, address, self.workers, folder)) as said:
+            for kind, *message in said:
+                if kind == DONE:
+                    yield message[0], message[1]
+                elif kind == TOLD:
+                    tell(*message)
+                elif kind == RAISED:
+                    raise message[0]
 
 
-class _Actor:
-    """A worker, in a process of its own somewhere in the cluster. `at` is answered while `do` is at work."""
-
-    def __init__(self, threads: str | None) -> None:
-        """threads: the driver's OMP_NUM_THREADS. Ray sets another, and kernels may round differently with it."""
-        os.environ.pop(THREADS, None)
-        if threads is not None:
-            os.environ[THREADS] = threads
-        self._at: tuple[str, int, int] | None = None
-
-    def open(self, make: Callable[[str], Any], device: str) -> None:
-        self._work = make(device)
-
-    def do(self, item: Any) -> Any:
-        self._at = None
-        return self._work(item, self._note)
-
-    def at(self) -> tuple[str, int, int] | None:
-        return self._at
-
-    def _note(self, stage: str, done: int, total: int) -> None:
-        self._at = (stage, done, total)
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Where Ray keeps its files, gone afterwards. Its sockets are in there, and a socket's path ends at 107 bytes."""
+    folder = Path(tempfile.mkdtemp(prefix="virst-ray-", dir=None if os.name == "nt" else "/tmp"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-@dataclass(eq=False)
-class _Seat:
-    """A place in the cluster, and the worker that sits there now."""
-
-    options: dict[str, Any]
-    actor: Any = None
-    item: int | None = None  # index of what it works on; None while it opens its model
-    deaths: int = 0  # of workers that had not begun
-    asked: "Future[Any] | None" = None  # how far it is
-
-
-class _Crew:
-    """The workers of one `map`. It waits in Python, never inside of Ray, where what a signal raises would be lost."""
-
-    def __init__(self, ray: Any, make: Any, device: str, items: Sequence[Any], tell: Tell) -> None:
-        self._ray, self._make, self._device, self._items, self._tell = ray, make, device, items, tell
-        self._todo = deque(range(len(items)))
-        self._attempts: Counter[int] = Counter()
-        self._seats: list[_Seat] = []
-        self._busy: dict[Future[Any], _Seat] = {}
-
-    def results(self, places: Sequence[dict[str, Any]]) -> Iterator[tuple[int, Any]]:
-        """(index, result or error) of every item, from workers at those places."""
-        for place in places:
-            self._seats.append(_Seat(place))
-            self._open(self._seats[-1])
-        left = len(self._items)
-        while left:
-            done, _ = wait(self._busy, timeout=LOOK, return_when=FIRST_COMPLETED)
-            for future in done:
-                finished = self._settle(self._busy.pop(future), future)
-                if finished is not None:
-                    left -= 1
-                    yield finished
-            self._ask()
-
-    def dismiss(self) -> None:
-        """Ends all workers at once, whatever they do; what they have written stays."""
-        for seat in self._seats:
-            self._end(seat)
-
-    def _open(self, seat: _Seat) -> None:
-        """Seats a new worker, which opens its model."""
-        seat.actor = self._ray.remote(_Actor).options(max_concurrency=2, **seat.options).remote(os.environ.get(THREADS))
-        self._busy[seat.actor.open.remote(self._make, self._device).future()] = seat
-
-    def _next(self, seat: _Seat) -> None:
-        """Gives a worker the next item, if there is one."""
-        seat.asked = None
-        if self._todo:
-            seat.item = self._todo.popleft()
-            self._busy[seat.actor.do.remote(self._items[seat.item]).future()] = seat
-
-    def _settle(self, seat: _Seat, future: "Future[Any]") -> tuple[int, Any] | None:
-        """Takes what a worker has to say, and gives it new work. Returns what is finished by that, if anything."""
-        item, seat.item = seat.item, None
-        try:
-            answer = future.result()
-        except self._ray.exceptions.RayTaskError as error:
-            raise error.cause from None
-        except self._ray.exceptions.RayError as error:
-            return self._lost(seat, item, error)
-        self._next(seat)
-        return None if item is None else (item, answer)
-
-    def _lost(self, seat: _Seat, item: int | None, error: Exception) -> tuple[int, VirstError] | None:
-        """A worker died: its item is put back, and another takes its seat. An item that kills whoever takes it is given up."""
-        self._end(seat)
-        given_up = None
-        if item is None:
-            seat.deaths += 1
-            if seat.deaths == ATTEMPTS:
-                raise VirstError(f"a worker of the Ray cluster can't start: {ray_session.one_line(error)}")
-        else:
-            self._attempts[item] += 1
-            if self._attempts[item] < ATTEMPTS:
-                self._todo.append(item)  # last: one that kills its workers shall not hold up the others
-            else:
-                why = f"its worker died, {ATTEMPTS} times; that may be a lack of memory"
-                given_up = (item, VirstError(f"{why}: try --dtype bfloat16 or fewer --workers"))
-        if self._todo:
-            self._open(seat)
-        return given_up
-
-    def _end(self, seat: _Seat) -> None:
-        with suppress(self._ray.exceptions.RayError, ValueError):  # it is dead already
-            self._ray.kill(seat.actor)
-
-    def _ask(self) -> None:
-        """Passes on how far the items are. Never waits: an answer is taken when it is there."""
-        for seat in self._busy.values():
-            if seat.item is None:
-                continue
-            if seat.asked is None:
-                seat.asked = seat.actor.at.remote().future()
-            elif seat.asked.done():
-                with suppress(self._ray.exceptions.RayError):
-                    at = seat.asked.result()
-                    if at is not None:
-                        self._tell(seat.item, *at)
-                seat.asked = None
+@contextmanager
+def _driver(folder: Path, errand: Errand) -> Iterator[Iterator[tuple[Any, ...]]]:
+    """Starts the child and gives it its errand; what it says. Afterwards nothing runs that it has started."""
+    program = f"import sys; sys.path[:] = {sys.path!r}; from virst_cli.engines.driver import main; main()"
+    with (folder / ERRORS).open("wb") as errors:
+        child = subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+        )
+    try:
+        yield _said(child, folder, errand)
+    finally:
+        end_session(child.pid)
+        child.kill()
+        child.wait()
+        for pipe in (child.stdin, child.stdout):
+            assert pipe is not None
+            pipe.close()
 
 
-def _places(ray: Any, device: str, workers: int | None) -> tuple[str, list[dict[str, Any]]]:
-    """The device that the workers shall use, and the resources of each.
-
-    All use the same kind: masks from GPUs and from CPUs differ, and it would be luck which a video gets.
-    """
-    nodes = [node for node in ray.nodes() if node["Alive"]]
-    gpus, cpus = (int(sum(node["Resources"].get(kind, 0) for node in nodes)) for kind in ("GPU", "CPU"))
-    if device == "cuda" and not gpus:
-        raise UsageError("the Ray cluster has no GPU; use --device cpu, or add a machine that has one")
-    if device == "cuda" or (device == "auto" and gpus):
-        return "cuda", [{"num_gpus": 1, "num_cpus": 1}] * min(workers or gpus, gpus)
-    if workers is not None:
-        return device, [{"num_cpus": 1, "scheduling_strategy": "SPREAD"}] * max(1, min(workers, cpus))
-    at = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-    machines = [node["NodeID"] for node in nodes if node["Resources"].get("CPU", 0) >= 1]
-    return device, [{"num_cpus": 1, "scheduling_strategy": at(machine, soft=True)} for machine in machines]
+def _said(child: "subprocess.Popen[bytes]", folder: Path, errand: Errand) -> Iterator[tuple[Any, ...]]:
+    assert child.stdin is not None
+    assert child.stdout is not None
+    try:
+        child.stdin.write(pickle.dumps(errand))
+        child.stdin.flush()  # and stays open: the child ends when it closes, that is with us
+        while (message := pickle.load(child.stdout))[0] != ENDED:
+            yield message
+    except (EOFError, BrokenPipeError, pickle.UnpicklingError):  # it died, perhaps within a word
+        lines = (folder / ERRORS).read_text(errors="replace").splitlines() or ["it does not say why"]
+        raise VirstError(f"Ray has ended before its work: {lines[-1][:300]}") from None
