@@ -34,22 +34,9 @@ BELOW: dict[str, set[str]] = {
     "run": {"errors", "memory", "outputs", "segmenter", "loading", "job", "state"},
     "bench": {"engines", "errors", "memory", "video", "outputs", "world", "segmenter"},
     "engines": {"errors"},
-    "batch": {
-        *{
-            "errors",
-            "memory",
-            "video",
-            "model",
-            "outputs",
-            "checkpoints",
-            "parts",
-            "segmenter",
-            "loading",
-            "job",
-            "run",
-            "engines",
-        }
-    },
+    "failure": {"errors", "memory"},
+    "batch": {"engines", "errors", "failure", "memory", "video", "model", "outputs", "checkpoints"}
+    | {"parts", "segmenter", "loading", "job", "run"},
     "doctor": {"errors", "memory", "checkpoints", "video"},
     "training": {"bench", "errors", "model", "checkpoints", "world", "plan", "tracking", "outputs", "video"},
 }

@@ -3,11 +3,13 @@
 import csv
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -229,6 +231,22 @@ def test_without_ray_the_error_says_how_to_get_it(videos: Path, seeing: Path, tm
     done = subprocess.run(command, cwd=tmp_path, env=environment({}), capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "virst: error: --engine ray needs Ray, which is not installed: pip install 'virst[cluster]'\n"
+
+
+def test_on_a_terminal_there_are_bars_and_every_line_stays(videos: Path, seeing: Path, tmp_path: Path):
+    jobs_file(tmp_path, ("one.mp4", "the dog"))
+    shutil.copy(videos / "one.mp4", tmp_path)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "virst_cli", "batch", "jobs.csv", "--model", str(seeing), *FAST]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment({"TERM": "xterm"}), stdout=theirs, stderr=theirs) as batch:
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError), open(ours, "rb", buffering=0) as terminal:  # noqa: PTH123  at its end, a terminal is an error
+            while more := terminal.read(4096):
+                shown += more
+    assert batch.returncode == 0, shown
+    for said in ("videos", "track", "[1/1] one.mp4: 4 frames, 1 of 1 found", "one.virst/run.json\r\n", "sentences"):
+        assert said.encode() in shown
 
 
 def test_a_bug_shows_its_traceback_only_when_asked_for(videos: Path, seeing: Path, virst: Virst, tmp_path: Path):

@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 
 from virst_cli import __version__, memory
-from virst_cli.batch.failure import explained
 from virst_cli.batch.plan import Settings, Task
 from virst_cli.batch.work import Outcome
 from virst_cli.engines.engine import Report
 from virst_cli.errors import OutputError
+from virst_cli.failure import explained
 from virst_cli.job import Job, Request
 from virst_cli.loading import load
 from virst_cli.outputs.record import RUN, Record

@@ -77,7 +77,10 @@ def batch(
         for outcome in outcomes:
             done.append(outcome)
             course.finished(outcome)
-            _print(outcome, as_json=as_json)
+            if os.environ.get("VIRST_DEBUG") == "1" and outcome.trace is not None:
+                course.echo(outcome.trace, err=True)
+            for line in _lines(outcome, as_json=as_json):
+                course.echo(line)
             if fail_fast and outcome.error is not None:
                 break
     failed = sum(outcome.error is not None for outcome in done)
@@ -90,14 +93,10 @@ def batch(
         raise typer.Exit(FAILED)
 
 
-def _print(outcome: "Outcome", *, as_json: bool) -> None:
+def _lines(outcome: "Outcome", *, as_json: bool) -> list[str]:
     """What is there now: a line of JSON, or the files."""
-    if os.environ.get("VIRST_DEBUG") == "1" and outcome.trace is not None:
-        typer.echo(outcome.trace, err=True)
     if not as_json:
-        for path in outcome.files:
-            typer.echo(path)
-        return
+        return [str(path) for path in outcome.files]
     task = outcome.task
     if outcome.run is not None:
         said = summary(task.folder, outcome.run, outcome.files, warning=outcome.warning)
@@ -111,7 +110,7 @@ def _print(outcome: "Outcome", *, as_json: bool) -> None:
             "sentences": [{"text": text, "found": False} for text in task.sentences],
             "files": [],
         }
-    typer.echo(json.dumps({**said, "error": outcome.error}, ensure_ascii=False))
+    return [json.dumps({**said, "error": outcome.error}, ensure_ascii=False)]
 
 
 def _print_table(done: "list[Outcome]") -> None:
