@@ -12,6 +12,7 @@ import typer
 from virst_cli import __version__
 from virst_cli.commands import batch, bench, doctor, export_overlay, segment, train, weights, world
 from virst_cli.commands.failures import exit_code
+from virst_cli.commands.options import go_offline
 from virst_cli.commands.signals import stopping
 
 EPILOG = """\b
@@ -52,11 +53,9 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _virst(
     version: bool = typer.Option(False, "--version", help="Show the version.", callback=_show_version, is_eager=True),
-    offline: bool = typer.Option(False, "--offline", help="Use no network, as HF_HUB_OFFLINE=1 does."),
+    offline: bool = typer.Option(False, "--offline", help="Use no network, as HF_HUB_OFFLINE=1 does.", callback=go_offline),
 ) -> None:
     """Turn a video and a sentence into masks."""
-    if offline:
-        os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 def run(arguments: Sequence[str]) -> int:

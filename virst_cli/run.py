@@ -43,12 +43,15 @@ class Result:
 class Run:
     """A job with its model opened; `segment` does it."""
 
-    def __init__(self, job: Job, report: Report = lambda stage, done, total: None) -> None:
-        """report: called with stage ("look", "reason", "track", "write"), how much is done, and of how much."""
+    def __init__(self, job: Job, report: Report = lambda stage, done, total: None, *, segmenter: Segmenter | None = None) -> None:
+        """report: called with stage ("look", "reason", "track", "write"), how much is done, and of how much.
+
+        segmenter: the job's model, where it is open already.
+        """
         request = job.request
         self.job = job
         self.clock = _Clock(report)
-        self.segmenter: Segmenter = load(
+        self.segmenter = segmenter or load(
             job.model, device=request.device, dtype=request.dtype, chunk=request.chunk, faithful=request.faithful
         )
         self.manifest = {

@@ -88,8 +88,9 @@ def test_every_command_says_what_it_does_and_ends_with_examples(command: list[st
     )
 
 
-def test_the_default_chunk_is_the_librarys(virst: Virst):
-    assert f"[default: {CHUNK}]" in virst("segment", "--help").out
+@pytest.mark.parametrize("command", ["segment", "batch"])
+def test_the_default_chunk_is_the_librarys(command: str, virst: Virst):
+    assert f"[default: {CHUNK}]" in virst(command, "--help").out
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +114,7 @@ RUNNABLE = [
 def test_the_examples_run(command: list[str], desk: Path, virst: Virst):
     where = {"cwd": desk, "env": {"VIRST_HOME": str(desk / "home")}}
     for example in examples(virst(*command, "--help").out):
-        fresh = ["--overwrite"] if example[0] == "segment" else ["--seed", "3"] if example[0] == "world" else []
+        fresh = ["--overwrite"] if example[0] in ("segment", "batch") else ["--seed", "3"] if example[0] == "world" else []
         shutil.rmtree(desk / "data", ignore_errors=True)
         done = virst(*example, *fresh, **where)
         assert done.code == 0, f"virst {shlex.join(example)}: {done.err}"

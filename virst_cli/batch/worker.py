@@ -1,13 +1,12 @@
 """What does the tasks of a batch: a model that is opened once, and then one run a video."""
 
-import platform
 import time
 import traceback
 from pathlib import Path
 
 import torch
 
-from virst_cli import __version__, memory
+from virst_cli import memory
 from virst_cli.batch.plan import Settings, Task
 from virst_cli.batch.work import Outcome
 from virst_cli.engines.engine import Report
@@ -17,8 +16,7 @@ from virst_cli.job import Job, Request
 from virst_cli.loading import load
 from virst_cli.outputs.record import RUN, Record
 from virst_cli.parts import Parts
-from virst_cli.run import Result, Run, _Clock
-from virst_cli.segmenter import Segmenter
+from virst_cli.run import Result, Run
 from virst_cli.video.source import shown
 
 ROOM = 2  # times the size of its weights, which a model and what it works on take if it stays in memory
@@ -60,23 +58,10 @@ class Worker:
         )  # fmt: skip
         job = Job(request)
         job.folder = folder  # not always that of the video's name: see `folders`
-        run = _OpenRun(job, self._segmenter, report)
+        run = Run(job, report, segmenter=self._segmenter)
         if not settings.overwrite:
             _refuse_another(run)
         return run.segment(overwrite=settings.overwrite, resume=not settings.overwrite)
-
-
-class _OpenRun(Run):
-    """A run whose model is open already."""
-
-    def __init__(self, job: Job, segmenter: Segmenter, report: Report) -> None:
-        self.job = job
-        self.clock = _Clock(report)
-        self.segmenter = segmenter
-        self.manifest = {
-            **job.manifest(model=segmenter.name, device=self.device, dtype=self.dtype),
-            "versions": {"virst": __version__, "torch": torch.__version__, "python": platform.python_version()},
-        }
 
 
 def _refuse_another(run: Run) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from virst_cli.commands.options import Device, Dtype, Engine, EngineName, Formats, Model, RayAddress
+from virst_cli.commands.options import CHUNK, Chunk, Device, Dtype, Engine, EngineName, Faithful, Formats, Model, RayAddress
 from virst_cli.commands.summary import SCHEMA_VERSION, summary
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def batch(
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
-    chunk: Annotated[int, typer.Option("--chunk", metavar="N", help="Frames that share anchors.")] = 256,
-    faithful: Annotated[bool, typer.Option("--faithful", help="Resize frames just as the published code; slower.")] = False,
+    chunk: Chunk = CHUNK,
+    faithful: Faithful = False,
     resume: Annotated[bool, typer.Option("--resume/--overwrite", help="Go on with what is done, or do every video anew.")] = True,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first video that fails.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="A video that breaks off has failed.")] = False,

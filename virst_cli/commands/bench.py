@@ -1,7 +1,6 @@
 """virst bench: scores a model, or masks from elsewhere, on a data set."""
 
 import json
-import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from virst_cli.commands.options import AsJson, Device, Dtype, Engine, EngineName, Model, RayAddress, pair
+from virst_cli.commands.options import AsJson, Device, Dtype, Engine, EngineName, Model, RayAddress, data_root, pair
 
 if TYPE_CHECKING:
     from virst_cli.bench import Dataset, Report
@@ -163,8 +162,7 @@ def _open(name: str, root: Path | None, *, videos: int, frames: int, seed: int) 
 
     if name == WORLD and root is None:
         return WorldSet(videos=videos, frames=frames, seed=seed)
-    stored = os.environ.get("VIRST_DATA")
-    return open_dataset(name, Path(stored) if root is None and stored else root)
+    return open_dataset(name, data_root(root))
 
 
 def _segmenter(device: str, *, dataset: str, model: str | None, dtype: str, fast: bool) -> "Segmenter":

@@ -1,15 +1,13 @@
 """Whatever went wrong: one line on stderr, and the exit code. VIRST_DEBUG=1 shows the traceback too."""
 
-import errno
 import os
 import sys
 import traceback
 
 import typer
 
-from virst_cli import memory
 from virst_cli.commands.signals import Stopped
-from virst_cli.errors import DiskFull, VirstError
+from virst_cli.failure import explained
 
 # what Typer raises for a wrong command line; the class itself has no public name
 CommandLineError = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
@@ -34,21 +32,9 @@ def exit_code(error: BaseException) -> int:
         return 1
     if isinstance(error, CommandLineError):
         return _usage(error)
-    known = _known(error)
+    known = explained(error)
     _say(str(known))
     return known.exit_code
-
-
-def _known(error: BaseException) -> VirstError:
-    """The error as one of ours."""
-    if isinstance(error, VirstError):
-        return error
-    if memory.is_shortage(error):
-        return memory.shortage()
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFull(f"{error.filename or 'output'}: the disk is full; free some space, or choose another folder with -o")
-    what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    return VirstError(f"{what} (this is a bug; VIRST_DEBUG=1 shows the traceback)")
 
 
 def _usage(error: BaseException) -> int:

@@ -1,15 +1,20 @@
 """Options that several commands have in common, so that they mean and say the same everywhere."""
 
+import os
 from enum import Enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+CHUNK = 256  # as in virst_cli.plan, which would bring numpy along
 Model = Annotated[
     str | None, typer.Option("--model", help="Model: a name, a folder, or owner/name on the Hub; default: the best.")
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 Dtype = Annotated[str, typer.Option("--dtype", help="auto, float32, bfloat16 or float16.")]
+Chunk = Annotated[int, typer.Option("--chunk", metavar="N", help="Frames that share anchors.")]
+Faithful = Annotated[bool, typer.Option("--faithful", help="Resize frames just as the published code; slower.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 
@@ -29,6 +34,18 @@ Formats = Annotated[
     list[str],
     typer.Option("--format", "-f", metavar="FORMAT", help="overlay, mask-video, png, cutout; repeat, or join with commas."),
 ]
+
+
+def go_offline(wanted: bool) -> None:
+    """The callback of `--offline`."""
+    if wanted:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def data_root(root: Path | None) -> Path | None:
+    """`--root`, else $VIRST_DATA where it is set."""
+    stored = os.environ.get("VIRST_DATA")
+    return Path(stored) if root is None and stored else root
 
 
 def pair(text: str, between: str, example: str) -> tuple[int, int]:

@@ -2,13 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from virst_cli.commands.clock import seconds
 from virst_cli.commands.model_note import say_model
-from virst_cli.commands.options import AsJson, Device, Dtype, Formats, Model
+from virst_cli.commands.options import CHUNK, AsJson, Chunk, Device, Dtype, Faithful, Formats, Model
+from virst_cli.commands.summary import SCHEMA_VERSION, summary
 
 if TYPE_CHECKING:
     from virst_cli.job import Job
@@ -19,7 +20,6 @@ Examples:
   virst segment video.mp4 "the dog that jumps last"
   virst segment video.mp4 "the red ball" "the cat" -f overlay,png --start 0:01 -o out
 """
-SCHEMA_VERSION = 1  # of what --json prints
 NOTHING_FOUND = 3
 
 
@@ -33,12 +33,12 @@ def segment(
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
-    chunk: Annotated[int, typer.Option("--chunk", metavar="N", help="Frames that share anchors.")] = 256,
+    chunk: Chunk = CHUNK,
     start: Annotated[
         float, typer.Option("--start", parser=seconds, metavar="TIME", help="Begin here: seconds or HH:MM:SS.")
     ] = 0.0,
     end: Annotated[float | None, typer.Option("--end", parser=seconds, metavar="TIME", help="End here.")] = None,
-    faithful: Annotated[bool, typer.Option("--faithful", help="Resize frames just as the published code; slower.")] = False,
+    faithful: Faithful = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     as_json: AsJson = False,
@@ -62,7 +62,8 @@ def segment(
         say_model(job.request.model, job.unknown_words)
     result = _run(job, overwrite=overwrite, resume=resume, quiet=quiet)
     if as_json:
-        typer.echo(json.dumps(_summary(job, result), ensure_ascii=False))
+        said = summary(job.folder, result.record.run, result.files, warning=result.warning)
+        typer.echo(json.dumps(said, ensure_ascii=False))
     else:
         for path in result.files:
             typer.echo(path)
@@ -81,26 +82,6 @@ def _run(job: "Job", *, overwrite: bool, resume: bool, quiet: bool) -> "Result":
 
     with Progress(quiet=quiet) as progress:
         return Run(job, progress).segment(overwrite=overwrite, resume=resume)
-
-
-def _summary(job: "Job", result: "Result") -> dict[str, Any]:
-    """What --json prints."""
-    run = result.record.run
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "run": str(job.folder),
-        "video": run["video"],
-        "model": run["model"],
-        "settings": run["settings"],
-        "frames": run["frames"],
-        "expected_frames": run["expected_frames"],
-        "found": any(result.found),
-        "sentences": [{"text": text, "found": found} for text, found in zip(run["sentences"], result.found, strict=True)],
-        "warning": result.warning,
-        "timings": run["timings"],
-        "peak_memory_bytes": run["peak_memory_bytes"],
-        "files": [str(path) for path in result.files],
-    }
 
 
 def _print_plan(job: "Job", *, as_json: bool) -> None:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from virst_cli.commands.options import data_root
+
 EXAMPLES = """
 Examples:
 
@@ -50,8 +52,9 @@ def train(
     if init is None and (dataset != WORLD or root is not None):
         raise UsageError("your own videos are too few to learn from nothing; add --init virst-nano")
     job = Job(
-        state, seed=seed, effort=effort, stages=tuple(stage or ()), init=find(init) if init else None, dataset=dataset, root=root
-    )
+        state, seed=seed, effort=effort, stages=tuple(stage or ()), init=find(init) if init else None, dataset=dataset,
+        root=root if dataset == WORLD else data_root(root),
+    )  # fmt: skip
     with TrainingProgress() as progress:
         trainer = run(job, progress.report, workers=workers)
     typer.echo(export(trainer, output))

@@ -1,14 +1,13 @@
 """virst weights: the models on this machine."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from virst_cli.commands.options import AsJson
+from virst_cli.commands.options import AsJson, go_offline
 
 if TYPE_CHECKING:
     from virst_cli.checkpoints.convert import Report
@@ -84,7 +83,9 @@ def path(name: Annotated[str, typer.Argument(metavar="NAME", help="Of a model, o
 @app.command("pull", epilog=PULL_EPILOG)
 def pull(
     name: Annotated[str, typer.Argument(metavar="NAME", help="virst-7b, or owner/name or owner/name@revision on the Hub.")],
-    offline: Annotated[bool, typer.Option("--offline", help="Use no network: only say whether it is here.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Use no network: only say whether it is here.", callback=go_offline)
+    ] = False,
 ) -> None:
     """Download a model from the Hub, or what there is of it; nothing that is here already."""
     from virst_cli.checkpoints.download import pull_model
@@ -93,8 +94,6 @@ def pull(
     from virst_cli.commands.progress import Progress
     from virst_cli.errors import UsageError
 
-    if offline:
-        os.environ["HF_HUB_OFFLINE"] = "1"
     if name in PUBLISHED:
         _pull_parts(PUBLISHED[name])
         return
