@@ -32,9 +32,7 @@ class MaskTable:
             for annotation in annotations
             if not self._covers(annotation, len(video.frames))
         ]
-        if lacking:
-            names = ", ".join(lacking[:NAMED]) + (f" and {len(lacking) - NAMED} more" if len(lacking) > NAMED else "")
-            raise UsageError(f"{shown(self._path)} lacks masks for {names}; fetch it again")
+        require_masks(self._path, lacking)
 
     def union(self, video: Video, annotations: Sequence[str], place: str = "") -> "UnionOfRles":
         """The masks of several annotations together. place: the expression they are of, for messages."""
@@ -71,6 +69,13 @@ class UnionOfRles:
             place = f"{self._place}, frame {frame} of {self._table}"
             raise UsageError(f"{place}: {error}; fetch the data set again") from None
         return np.logical_or.reduce(masks) if masks else None
+
+
+def require_masks(place: Path, lacking: Sequence[str]) -> None:
+    """Raises `UsageError` that names what lacks masks in a file or folder, if something does."""
+    if lacking:
+        names = ", ".join(lacking[:NAMED]) + (f" and {len(lacking) - NAMED} more" if len(lacking) > NAMED else "")
+        raise UsageError(f"{shown(place)} lacks masks for {names}; fetch it again")
 
 
 def _codes(entry: Any) -> list[Any]:

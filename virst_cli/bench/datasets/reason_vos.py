@@ -10,6 +10,7 @@ Predictions lie in SOURCE_VIDEO_OBJECT/EXPRESSION, for expressions are numbered 
 from collections.abc import Mapping
 from pathlib import Path
 
+from virst_cli.bench.datasets.masks import require_masks
 from virst_cli.bench.datasets.mevis import META, PICTURES
 from virst_cli.bench.datasets.on_disk import DiskSet
 from virst_cli.bench.datasets.place import Place
@@ -19,10 +20,8 @@ from virst_cli.bench.metrics import Mask
 from virst_cli.bench.samples import Expression, Sample
 from virst_cli.errors import UsageError
 from virst_cli.video.folder import open_picture
-from virst_cli.video.source import shown
 
 ANNOTATIONS = "Annotations"
-NAMED = 5  # of what is lacking
 PLACE = Place(
     title="ReasonVOS",
     folders=("ReasonVOS",),
@@ -42,9 +41,7 @@ class ReasonVosSet(DiskSet):
         lacking = dict.fromkeys(
             _object(video, said) for video in self._videos for said in video.said if not self._masks(video, said)
         )
-        if lacking:
-            names = ", ".join(list(lacking)[:NAMED]) + (f" and {len(lacking) - NAMED} more" if len(lacking) > NAMED else "")
-            raise UsageError(f"{shown(self.folder / ANNOTATIONS)} lacks masks for {names}; fetch it again")
+        require_masks(self.folder / ANNOTATIONS, list(lacking))
 
     def _sample(self, video: Video) -> Sample:
         said = [self._expression(video, said) for said in video.said]
