@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from virst_cli.bench import open_dataset
 from virst_cli.checkpoints.store import embedded
 from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.errors import UsageError
-from virst_cli.training.own import OwnVideos
 from virst_cli.training.setup import Job
 from virst_cli.training.vocabulary import with_words, word_tokenizer
 from virst_cli.world import vocabulary, write_mevis
@@ -35,8 +33,7 @@ def test_new_words_are_added_behind_those_that_are_known():
 
 
 def test_a_batch_holds_the_masks_of_its_sentences(clips):
-    dataset = open_dataset("mevis", clips)
-    source = OwnVideos(dataset, Job(Path(), init=embedded(), dataset="mevis", root=clips).trainer().prompts, 128)
+    source = Job(Path(), init=embedded(), dataset="mevis", root=clips).trainer().source
     batch = source((1, 2), clips=2, frames=8, sentences=3, types=())
     assert batch.images.shape == (2, 8, 3, 128, 128)
     clip, time = torch.tensor([0, 1]), torch.tensor([3, 5])

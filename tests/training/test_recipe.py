@@ -31,7 +31,8 @@ def largest_object(batches: int = 8) -> float:
         query = torch.arange(sentences).repeat_interleave(frames).repeat(clips)
         time = torch.arange(frames).repeat(clips * sentences)
         truth, guess = batch.masks(clip, time, targets[clip, query]), batch.masks(clip, time, largest[clip])
-        found.append(losses.region_similarity(guess[:, None] - 0.5, torch.ones(len(guess), 1), truth).item())
+        actual = losses.candidate_ious(guess[:, None] - 0.5, truth)
+        found.append(losses.region_similarity(torch.ones(len(guess), 1), actual, truth).item())
     return sum(found) / len(found)
 
 

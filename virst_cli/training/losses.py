@@ -42,21 +42,26 @@ def mask_loss(masks: Tensor, truth: Tensor) -> Tensor:
     return (4 * bce(logits, truth) + dice(logits, truth)).mean()
 
 
-def iou_loss(masks: Tensor, ious: Tensor, truth: Tensor) -> Tensor:
-    """How far the predicted IoU (R,M) of every candidate mask (R,M,h,w) is from the true one."""
+def candidate_ious(masks: Tensor, truth: Tensor) -> Tensor:
+    """True IoU (R,M) of every candidate mask (R,M,h,w) with the truth (R,H,W), at the size of the masks, without gradient."""
     small = F.interpolate(truth[:, None], size=masks.shape[-2:], mode="area")[:, 0]
-    candidates = masks.shape[1]
-    actual = true_iou(masks.flatten(0, 1), small.repeat_interleave(candidates, 0))
-    return (ious.float() - actual.view_as(ious)).abs().mean()
+    return true_iou(masks.flatten(0, 1), small.repeat_interleave(masks.shape[1], 0)).view(masks.shape[:2])
 
 
-def region_similarity(masks: Tensor, ious: Tensor, truth: Tensor) -> Tensor:
-    """J of the mask (R,M,h,w) with the best predicted IoU (R,M), over rows that show something: no loss, but what to look at."""
+def iou_loss(ious: Tensor, actual: Tensor) -> Tensor:
+    """How far the predicted IoU (R,M) of every candidate mask is from the true one (R,M)."""
+    return (ious.float() - actual).abs().mean()
+
+
+def region_similarity(ious: Tensor, actual: Tensor, truth: Tensor) -> Tensor:
+    """J of the candidate with the best predicted IoU, over rows that show something: no loss, but what to look at.
+
+    ious, actual (R,M): predicted and true; truth (R,H,W).
+    """
     seen = truth.flatten(1).any(1)
     if not seen.any():
-        return masks.new_ones(())
-    best = masks[seen].gather(1, ious[seen].argmax(1)[:, None, None, None].expand(-1, 1, *masks.shape[2:]))[:, 0]
-    return true_iou(best, F.interpolate(truth[seen][:, None], size=masks.shape[-2:], mode="area")[:, 0]).mean()
+        return actual.new_ones(())
+    return actual.gather(1, ious.argmax(1, keepdim=True))[seen].mean()
 
 
 def presence_loss(score: Tensor, truth: Tensor) -> Tensor:

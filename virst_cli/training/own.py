@@ -14,8 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from virst_cli.bench import Dataset
-from virst_cli.bench.samples import Sample
+from virst_cli.bench import Sample
 from virst_cli.errors import UsageError
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.training.batch import Batch, covered
@@ -35,14 +34,13 @@ class OwnBatch(Batch):
 
 
 class OwnVideos:
-    """A source of batches. Raises UsageError for a data set with missing videos."""
+    """A source of batches: the videos of the data set of that name. Raises UsageError where some are missing."""
 
-    def __init__(self, dataset: Dataset, prompts: PromptBuilder, size: int) -> None:
-        self.samples = [dataset[index] for index in range(len(dataset))]
-        self.prompts, self.size, self.name = prompts, size, dataset.name
-        missing = [name for sample in self.samples for name in sample.missing]
+    def __init__(self, name: str, samples: Sequence[Sample], prompts: PromptBuilder, size: int) -> None:
+        self.name, self.samples, self.prompts, self.size = name, samples, prompts, size
+        missing = [name for sample in samples for name in sample.missing]
         if missing:
-            raise UsageError(f"{dataset.name} lacks {', '.join(missing[:3])} and {len(missing)} in all; complete it, then train")
+            raise UsageError(f"{name} lacks {', '.join(missing[:3])} and {len(missing)} in all; complete it, then train")
         self._small = lru_cache(maxsize=HELD)(self._decoded)
 
     def __call__(

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from virst_cli.bench import Dataset, open_dataset
+from virst_cli.bench import Sample, open_dataset
 from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.model.config import VIRST_NANO
 from virst_cli.model.prompt import PromptBuilder
@@ -39,7 +39,7 @@ class Job:
 
     def trainer(self) -> Trainer:
         """Everything that it needs. Raises UsageError for what can't be trained, or not on that."""
-        own = None if self.dataset == WORLD and self.root is None else open_dataset(self.dataset, self.root)
+        own = None if self.dataset == WORLD and self.root is None else _samples(self.dataset, self.root)
         whole: Sequence[Stage] = RECIPE if own is None else FINE_TUNING
         recipe = scaled(chosen(whole, self.stages) if self.stages else whole, self.effort)
         if self.init is None:
@@ -50,17 +50,23 @@ class Job:
             model, prompts = _with_words_of(ModelFolder.open(self.init), own)
             teacher = WorldTeacher(model, prompts) if own is None else Teacher(model)
         size = teacher.model.config.segmentation.image_size
-        source = WorldClips(prompts, size) if own is None else OwnVideos(own, prompts, size)
+        source = WorldClips(prompts, size) if own is None else OwnVideos(self.dataset, own, prompts, size)
         return Trainer(teacher, source, prompts, recipe, self.folder, seed=self.seed)
 
 
-def _with_words_of(folder: ModelFolder, dataset: Dataset | None) -> tuple[Virst, PromptBuilder]:
-    """The model, which also knows the words of the data set; those it had keep their rows."""
+def _samples(name: str, root: Path | None) -> list[Sample]:
+    """All videos of a data set; frames and masks are read when they are looked at."""
+    dataset = open_dataset(name, root)
+    return [dataset[index] for index in range(len(dataset))]
+
+
+def _with_words_of(folder: ModelFolder, samples: Sequence[Sample] | None) -> tuple[Virst, PromptBuilder]:
+    """The model, which also knows the words of these videos' sentences; those it had keep their rows."""
     prompts = folder.prompt_builder
     model = folder.build(lambda: Virst(folder.config), "", device="cpu", dtype=torch.float32)
-    if dataset is None:
+    if samples is None:
         return model, prompts
-    sentences = (prompts.normalise(e.text) for index in range(len(dataset)) for e in dataset[index].expressions)
+    sentences = (prompts.normalise(expression.text) for sample in samples for expression in sample.expressions)
     words = sorted({word for sentence in sentences for word in re.findall(r"[\w']+|[^\w\s]", sentence)})
     prompts = PromptBuilder(with_words(prompts.tokenizer, words))
     known = model.language_model.get_parameter("embed_tokens.weight")

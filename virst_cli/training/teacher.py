@@ -126,14 +126,15 @@ class Teacher(nn.Module):
         time = torch.rand(clips * queries, frames, generator=generator).argsort(1)[:, :looks].flatten()
         masks, ious, score = self.decode(seen.at(clip * frames + time), asked.prompts[query, :, time])
         truth = batch.masks(clip, time, targets.flatten(0, 1)[query])
+        actual = losses.candidate_ious(masks, truth)
         share = batch.share(targets).flatten(0, 1)  # R,T,cells
         attention = [_attention_loss(logits, share) for logits in asked.attention]
         return {
             "mask": losses.mask_loss(masks, truth),
-            "iou": losses.iou_loss(masks, ious, truth),
+            "iou": losses.iou_loss(ious, actual),
             "object": losses.presence_loss(score, truth),
             "attention": sum(attention, torch.zeros(())) / len(attention) if attention else torch.zeros(()),
-            "J": losses.region_similarity(masks, ious, truth),
+            "J": losses.region_similarity(ious, actual, truth),
         }
 
     def tune_lesson(self, batch: Batch, looks: int, generator: torch.Generator) -> Losses:
@@ -168,12 +169,14 @@ class Teacher(nn.Module):
             self._raw.clear()
             recent[t] = seg.propagate(at(t), t, anchors, recent, frames)
             masks, ious, _, score = self._raw[-1]
+            shown = truth(t)
+            actual = losses.candidate_ious(masks, shown)
             total.append(
                 {
-                    "mask": losses.mask_loss(masks, truth(t)),
-                    "iou": losses.iou_loss(masks, ious, truth(t)),
-                    "object": losses.presence_loss(score, truth(t)),
-                    "J": losses.region_similarity(masks, ious, truth(t)),
+                    "mask": losses.mask_loss(masks, shown),
+                    "iou": losses.iou_loss(ious, actual),
+                    "object": losses.presence_loss(score, shown),
+                    "J": losses.region_similarity(ious, actual, shown),
                     **self.while_tracking(batch, t, clip, targets),
                 }
             )
