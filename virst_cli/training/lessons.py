@@ -145,6 +145,12 @@ class WorldTeacher(Teacher):
         seen = self.see(batch)
         return {**self.tower_knows(batch, seen), **self.sentence_means(batch, seen, self.understand(batch, seen))}
 
+    def think_lesson(self, batch: WorldBatch, looks: int, generator: torch.Generator) -> Losses:
+        """Understood, but with eyes that stay as they are."""
+        with torch.no_grad():
+            seen = self.see(batch)
+        return self.sentence_means(batch, seen, self.understand(batch, seen))
+
     def join_lesson(self, batch: WorldBatch, looks: int, generator: torch.Generator) -> Losses:
         seen = self.see(batch)
         states = self.understand(batch, seen)
