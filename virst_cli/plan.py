@@ -1,15 +1,15 @@
 """Which frames the model looks at, before it looks (spec sections 3 and 10).
 
 The language model looks at up to 64 frames of the whole video. Tracking goes through the video in chunks, and each
-chunk has its own fusion frames, a quarter of which are anchors. A video of one chunk has the frames of the published
-code.
+chunk has its own fusion frames, some of which (a quarter, as published) are anchors. A video of one chunk has the frames
+of the published code.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from virst_cli.tracking.anchors import choose
+from virst_cli.tracking.anchors import PUBLISHED, choose
 from virst_cli.video.sample import flex, spread
 
 LOOKS = 64  # frames for the language model, at most; a model's configuration may say less
@@ -48,20 +48,24 @@ class Chunk:
     start: int
     stop: int
     fusion_frames: tuple[int, ...]
+    per_anchor: int = PUBLISHED
 
     @property
     def anchors(self) -> list[tuple[int, int]]:
         """(place among the fusion frames, frame number) of every anchor."""
-        return [(place, self.fusion_frames[place]) for place in choose(len(self.fusion_frames))]
+        return [(place, self.fusion_frames[place]) for place in choose(len(self.fusion_frames), self.per_anchor)]
 
 
-def chunks(length: int, plan: Plan, size: int = CHUNK) -> Sequence[Chunk]:
-    """The video in as few chunks of at most `size` frames as possible, all about as long."""
+def chunks(length: int, plan: Plan, size: int = CHUNK, per_anchor: int = PUBLISHED) -> Sequence[Chunk]:
+    """The video in as few chunks of at most `size` frames as possible, all about as long.
+
+    per_anchor: fusion frames for each anchor.
+    """
     count = -(-length // size)
     if count == 1:
-        return [Chunk(0, length, tuple(plan.fusion_frames))]
+        return [Chunk(0, length, tuple(plan.fusion_frames), per_anchor)]
     edges = [round(place * length / count) for place in range(count + 1)]
     return [
-        Chunk(start, stop, tuple(start + frame for frame in Plan.of(stop - start).fusion_frames))
+        Chunk(start, stop, tuple(start + frame for frame in Plan.of(stop - start).fusion_frames), per_anchor)
         for start, stop in pairwise(edges)
     ]

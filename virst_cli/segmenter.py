@@ -151,9 +151,9 @@ class Segmenter:
             visual, length, first = torch.empty(0), int(state["length"]), int(state["next"])
             plan = plan or Plan.of(length, self.parts.config.vision.frames)
             memory = {name.removeprefix("memory."): value for name, value in state.items() if name.startswith("memory.")}
-        parts = chunks(length, plan, self.chunk)
+        parts = chunks(length, plan, self.chunk, self.parts.config.segmentation.frames_per_anchor)
         with self.parts.fusion() as fusion:
-            run = _Run(self, fusion, frames, length, single_chunk=len(parts) == 1)
+            run = _Run(self, fusion, frames, length, only_chunk=parts[0] if len(parts) == 1 else None)
             if state is None:
                 seg_states = self._reason(visual, prompts, run.whole_video(plan), report)
             else:
@@ -236,9 +236,11 @@ class Segmenter:
 class _Run:
     """Fusion and tracking of one video: which features are held, and for how long."""
 
-    def __init__(self, segmenter: Segmenter, fusion: Fusion, frames: Iterable[Frame], length: int, *, single_chunk: bool) -> None:
+    def __init__(
+        self, segmenter: Segmenter, fusion: Fusion, frames: Iterable[Frame], length: int, *, only_chunk: Chunk | None
+    ) -> None:
         self.segmenter, self.fusion, self.frames, self.length = segmenter, fusion, frames, length
-        self.single_chunk = single_chunk
+        self.only_chunk = only_chunk  # of a video that is tracked in one
         self.size = segmenter.parts.config.segmentation.image_size
         self._ahead = iter(frames)  # the second reader, a chunk ahead
         self._held: dict[int, FrameFeatures] = {}  # as tracking wants them; let go when tracking has passed
@@ -250,11 +252,11 @@ class _Run:
         def fuse(embed: Any) -> Tensor | None:
             if not self.segmenter.parts.config.segmentation.initial_fusion:
                 return None
-            anchors = {frame for _, frame in Chunk(0, 0, tuple(plan.fusion_frames)).anchors} if self.single_chunk else set()
-            reader = self._ahead if self.single_chunk else iter(self.frames)
+            anchors = {frame for _, frame in self.only_chunk.anchors} if self.only_chunk else set()
+            reader = self._ahead if self.only_chunk else iter(self.frames)
             self._encode_fusion_frames(plan.fusion_frames, anchors, reader)
             coarse = torch.cat([self._coarse[frame] for frame in plan.fusion_frames])
-            if not self.single_chunk:
+            if self.only_chunk is None:
                 self._coarse.clear()
                 self._held.clear()
             seg_token = self.segmenter.prompt_builder.seg_token

@@ -9,6 +9,7 @@ import torch
 
 from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.errors import SentenceError, UsageError
+from virst_cli.model.config import VIRST_NANO
 from virst_cli.model.seg_model import POINTER_FRAMES, FrameFeatures, SegModel
 from virst_cli.plan import FUSION_FRAMES, Plan, chunks
 from virst_cli.segmenter import Segmenter, _Run
@@ -108,7 +109,7 @@ def test_what_is_held_does_not_grow_with_the_video(random_model, monkeypatch: py
     monkeypatch.setattr(_Run, "track", watched)
     list(segmenter(random_model, chunk=40).segment_frames(clip(200), ["the red dog"]))
     assert held["features"] <= FUSION_FRAMES
-    assert held["memory"] <= 2 * FUSION_FRAMES // 4 + POINTER_FRAMES
+    assert held["memory"] <= 2 * FUSION_FRAMES // VIRST_NANO.segmentation.frames_per_anchor + POINTER_FRAMES
 
 
 def test_the_memory_keeps_the_anchors_of_the_chunk_before():

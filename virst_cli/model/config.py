@@ -92,6 +92,7 @@ class SegmentationConfig:
     fusion_heads: int = 8  # of the first fusion
     prompter_heads: int = 8
     prompter_layers: int = 2
+    frames_per_anchor: int = 4  # one of so many fusion frames is answered from the sentence alone; the others are tracked
     content_match: int = 0  # time functions of a content term in the SegPrompter's attention; 0: no such term, as published
     initial_fusion: bool = False
 
@@ -165,6 +166,7 @@ VIRST_NANO = VirstConfig(
         decoder_mlp=256,
         iou_hidden=128,
         fusion_strides=(1,),
+        frames_per_anchor=1,
         content_match=6,
     ),
 )  # fmt: skip

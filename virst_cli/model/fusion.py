@@ -110,7 +110,7 @@ class PrompterLayer(nn.Module):
         x = self.norm1(x + self.self_attn(x, x, x, need_weights=False)[0])
         logits = self.cross_attn.logits(x, memory, query_places, key_places)
         if content is not None:
-            logits = logits + self.content_gain[:, None, None] * content[:, None]
+            logits = logits + self.content_gain.to(content)[:, None, None] * content[:, None]
         x = self.norm2(x + self.cross_attn.read(logits, memory))
         return self.norm3(x + self.ff(x)), logits
 

@@ -7,14 +7,14 @@ nearest anchors, past or future, and to the frames just before it (SAM2's memory
 
 import numpy as np
 
-FRAMES_PER_ANCHOR = 4
+PUBLISHED = 4  # fusion frames for each anchor
 
 
-def choose(fusion_frames: int) -> list[int]:
-    """Positions of the anchors among the fusion frames: one for every four, evenly spread, ends included.
+def choose(fusion_frames: int, per_anchor: int = PUBLISHED) -> list[int]:
+    """Positions of the anchors among the fusion frames: one for every `per_anchor`, evenly spread, ends included.
 
     >>> choose(32)
     [0, 4, 9, 13, 18, 22, 27, 31]
     """
-    count = max(1, fusion_frames // FRAMES_PER_ANCHOR)
+    count = max(1, fusion_frames // per_anchor)
     return [round(float(place)) for place in np.linspace(0, fusion_frames - 1, count, dtype=np.float32)]  # halves to even

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from virst_cli.errors import UsageError
 from virst_cli.model.config import CLIP_FRAMES, SEG_TOKENS
@@ -21,6 +22,8 @@ from virst_cli.training import losses
 from virst_cli.training.batch import Batch
 
 Losses = dict[str, Tensor]
+# for some hundred tokens the fused attention of CPUs takes two to five times as long backwards
+FEW_TOKENS = sdpa_kernel(SDPBackend.MATH)
 
 
 @dataclass
@@ -88,6 +91,7 @@ class Teacher(nn.Module):
         hidden = self.model.language_model(*(torch.stack(parts) for parts in zip(*padded, strict=True)))
         return torch.stack([hidden[b, packed.seg_places] for b, packed in enumerate(packs)])
 
+    @FEW_TOKENS
     def decode(self, features: FrameFeatures, prompts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Masks (R,3,h,w), predicted IoU (R,3) and object score (R,1) of R frames from their prompts (R,10,C), absent or not."""
         seg = self.model.fusion.seg_model
@@ -104,6 +108,7 @@ class Teacher(nn.Module):
         self._raw.clear()
         return masks, ious, score
 
+    @FEW_TOKENS
     def ask(self, batch: Batch, seen: Seen, states: Tensor) -> Asked:
         """States (B,S,10,D) through the SegPrompter, R = B*S."""
         clips, queries = states.shape[:2]
@@ -143,6 +148,7 @@ class Teacher(nn.Module):
         asked = self.ask(batch, seen, self.understand(batch, seen))
         return self.masks_match(batch, seen, asked, batch.targets, looks, generator)
 
+    @FEW_TOKENS
     def propagate_lesson(self, batch: Batch, looks: int, generator: torch.Generator) -> Losses:
         """Anchors from frozen prompts, every other frame of the clip from memory."""
         clips, frames, queries = *batch.images.shape[:2], batch.targets.shape[1]
