@@ -4,6 +4,7 @@ The model is always in eval mode: there is no dropout, and SAM2 then tracks in t
 training from nothing needs beyond masks is in `lessons`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -129,18 +130,11 @@ class Teacher(nn.Module):
         clip = torch.arange(clips).repeat_interleave(queries * looks)
         query = torch.arange(clips * queries).repeat_interleave(looks)
         time = torch.rand(clips * queries, frames, generator=generator).argsort(1)[:, :looks].flatten()
-        masks, ious, score = self.decode(seen.at(clip * frames + time), asked.prompts[query, :, time])
-        truth = batch.masks(clip, time, targets.flatten(0, 1)[query])
-        actual = losses.candidate_ious(masks, truth)
+        answer = self.decode(seen.at(clip * frames + time), asked.prompts[query, :, time])
+        found = _compared(*answer, batch.masks(clip, time, targets.flatten(0, 1)[query]))
         share = batch.share(targets).flatten(0, 1)  # R,T,cells
         attention = [_attention_loss(logits, share) for logits in asked.attention]
-        return {
-            "mask": losses.mask_loss(masks, truth),
-            "iou": losses.iou_loss(ious, actual),
-            "object": losses.presence_loss(score, truth),
-            "attention": sum(attention, torch.zeros(())) / len(attention) if attention else torch.zeros(()),
-            "J": losses.region_similarity(ious, actual, truth),
-        }
+        return {**found, "attention": sum(attention, torch.zeros(())) / len(attention) if attention else torch.zeros(())}
 
     def tune_lesson(self, batch: Batch, looks: int, generator: torch.Generator) -> Losses:
         """Masks alone, as published: all that somebody's own videos tell."""
@@ -150,7 +144,7 @@ class Teacher(nn.Module):
 
     @FEW_TOKENS
     def propagate_lesson(self, batch: Batch, looks: int, generator: torch.Generator) -> Losses:
-        """Anchors from frozen prompts, every other frame of the clip from memory."""
+        """Anchors from frozen prompts, as few as published, and every other frame of the clip from memory."""
         clips, frames, queries = *batch.images.shape[:2], batch.targets.shape[1]
         seg = self.model.fusion.seg_model
         with torch.no_grad():
@@ -162,37 +156,43 @@ class Teacher(nn.Module):
         def at(time: int) -> FrameFeatures:
             return seen.at(clip * frames + time)
 
-        def truth(time: int) -> Tensor:
-            return batch.masks(clip, torch.full_like(clip, time), targets)
+        def compared(time: int) -> Losses:
+            masks, ious, _, score = self._raw.pop()
+            return _compared(masks, ious, score, batch.masks(clip, torch.full_like(clip, time), targets))
 
         self._raw.clear()
-        anchors = {t: seg.anchor(at(t), prompts[:, :, t].contiguous()) for t in choose(frames)}
+        anchors: dict[int, Tracked] = {}
         recent: dict[int, Tracked] = {}
-        total: list[Losses] = []
-        for t in range(frames):
-            if t in anchors:
-                continue
-            self._raw.clear()
+        asked: list[Losses] = []
+        tracked: list[Losses] = []
+        for t in choose(frames):
+            anchors[t] = seg.anchor(at(t), prompts[:, :, t].contiguous())
+            asked.append(compared(t))
+        for t in sorted(set(range(frames)) - set(anchors)):
             recent[t] = seg.propagate(at(t), t, anchors, recent, frames)
-            masks, ious, _, score = self._raw[-1]
-            shown = truth(t)
-            actual = losses.candidate_ious(masks, shown)
-            total.append(
-                {
-                    "mask": losses.mask_loss(masks, shown),
-                    "iou": losses.iou_loss(ious, actual),
-                    "object": losses.presence_loss(score, shown),
-                    "J": losses.region_similarity(ious, actual, shown),
-                    **self.while_tracking(batch, t, clip, targets),
-                }
-            )
-        means = {name: torch.stack([found[name] for found in total]).mean() for name in total[0]}
-        absent = torch.stack([losses.presence_loss(anchor.score, truth(t)) for t, anchor in anchors.items()]).mean()
-        return {**means, "object": (means["object"] + absent) / 2}
+            tracked.append({**compared(t), **self.while_tracking(batch, t, clip, targets)})
+        found = _mean(tracked)
+        # the decoder goes on learning, and must not forget how to answer an anchor
+        return {**found, **{name: (found[name] + value) / 2 for name, value in _mean(asked).items() if name != "J"}}
 
     def while_tracking(self, batch: Batch, time: int, clip: Tensor, targets: Tensor) -> Losses:
         """What else a propagated frame is asked: nothing, here."""
         return {}
+
+
+def _compared(masks: Tensor, ious: Tensor, score: Tensor, truth: Tensor) -> Losses:
+    """Candidate masks (R,3,h,w), their predicted IoU (R,3) and object score (R,1) against the truth (R,H,W)."""
+    actual = losses.candidate_ious(masks, truth)
+    return {
+        "mask": losses.mask_loss(masks, truth),
+        "iou": losses.iou_loss(ious, actual),
+        "object": losses.presence_loss(score, truth),
+        "J": losses.region_similarity(ious, actual, truth),
+    }
+
+
+def _mean(found: Sequence[Losses]) -> Losses:
+    return {name: torch.stack([each[name] for each in found]).mean() for name in found[0]}
 
 
 def _attention_loss(logits: Tensor, share: Tensor) -> Tensor:
