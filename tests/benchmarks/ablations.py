@@ -4,9 +4,9 @@
     python tests/benchmarks/ablations.py --anchors MODEL [--videos 48]
 
 The first form trains variants in FOLDER and scores them on held-out clips of the synthetic world. They share what the first
-three stages of the recipe (see, read, understand: the alignment) have made, trained here or taken from a training's state with
+four stages of the recipe (see, read, understand, think: the alignment) have made, trained here or taken from a training's state with
 --start; then each goes through the others (join, sharpen, propagate) with `effort` of their steps. A stopped run goes on where
-it was. The second form scores one model with fewer and more anchors than the eight that its clips have by default.
+it was. The second form scores one model with other numbers of anchors.
 """
 
 import argparse
@@ -26,13 +26,13 @@ from virst_cli.training.data import WorldClips
 from virst_cli.training.export import export
 from virst_cli.training.lessons import from_nothing
 from virst_cli.training.loop import STATE, Trainer
-from virst_cli.training.stages import JOIN, PROPAGATE, READ, SEE, SHARPEN, UNDERSTAND, Stage, scaled
+from virst_cli.training.stages import JOIN, PROPAGATE, READ, SEE, SHARPEN, THINK, UNDERSTAND, Stage, scaled
 from virst_cli.training.vocabulary import word_tokenizer
 from virst_cli.world import vocabulary
 
 SEED = 2000
-FRAMES = 32  # of the clips with more and fewer anchors: by default eight
-ALIGN, MASKS, MEMORY = (SEE, READ, UNDERSTAND), (JOIN, SHARPEN), (PROPAGATE,)
+FRAMES = 32  # of the clips with more and fewer anchors: all are fusion frames
+ALIGN, MASKS, MEMORY = (SEE, READ, UNDERSTAND, THINK), (JOIN, SHARPEN), (PROPAGATE,)
 # prompts then are the [SEG] states through one linear layer, the same for every frame
 NO_FUSION = replace(VIRST_NANO, segmentation=replace(VIRST_NANO.segmentation, prompter_layers=0))
 
@@ -84,9 +84,9 @@ def trained(folder: Path, config: VirstConfig, recipe: tuple[Stage, ...], start:
 
 def anchors(model: str, videos: int) -> None:
     """One model with its anchors chosen otherwise."""
-    for name, count in (("first frame only", 1), ("3 anchors", 3), ("8 anchors, one in four fusion frames", 8)):
+    for name, count in (("first frame only", 1), ("3 anchors", 3), ("8 anchors, as published", 8), ("every frame", FRAMES)):
 
-        def chosen(frames: int, count: int = count) -> list[int]:
+        def chosen(frames: int, per_anchor: int, count: int = count) -> list[int]:
             return [round(place) for place in np.linspace(0, frames - 1, min(count, frames)).tolist()]
 
         with patch("virst_cli.plan.choose", chosen):
