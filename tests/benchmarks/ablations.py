@@ -3,8 +3,8 @@
     python tests/benchmarks/ablations.py FOLDER [--start TRAINING.pt] [--effort 0.15] [--videos 48]
     python tests/benchmarks/ablations.py --anchors MODEL [--videos 48]
 
-The first form trains variants in FOLDER and scores them on held-out clips of the synthetic world. They share what the first
-four stages of the recipe (see, read, understand, think: the alignment) have made, trained here or taken from a training's state with
+The first form trains variants in FOLDER and scores them on held-out clips of the synthetic world. They share what the
+alignment has made (the recipe's stages see, read, understand and think), trained here or taken from a training's state with
 --start; then each goes through the others (join, sharpen, propagate) with `effort` of their steps. A stopped run goes on where
 it was. The second form scores one model with other numbers of anchors.
 """
