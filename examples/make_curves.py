@@ -35,7 +35,7 @@ def main(log: Path, picture: Path) -> None:
         top = TOP + number * (HEIGHT + GAP)
         parts += bands(rows, last, top, named=number == 0)
         parts.append(f'<text x="{LEFT}" y="{top - 5}" font-weight="bold">{title}</text>')
-        parts += curve([(row["seconds"], row["stage"], row[name]) for row in rows if name in row], last, top, percent=name == "J")
+        parts += curve(rows, name, last, top)
     parts += [f'<text x="{LEFT + WIDTH}" y="{height - 8}" text-anchor="end">{last / 60:.0f} minutes</text>', "</g></svg>"]
     picture.write_text("\n".join(parts) + "\n")
 
@@ -53,17 +53,22 @@ def bands(rows: list[dict], last: float, top: int, *, named: bool) -> list[str]:
     return parts
 
 
-def curve(points: list[tuple[float, str, float]], last: float, top: int, *, percent: bool) -> list[str]:
-    """One quantity, a line a stage; the scale starts at nought."""
-    if not points:
+def curve(rows: list[dict], name: str, last: float, top: int) -> list[str]:
+    """One quantity, a line for every stage that has it; the scale starts at nought."""
+    values = sorted(row[name] for row in rows if name in row)
+    if not values:
         return []
-    high = 1.0 if percent else sorted(value for _, _, value in points)[int(0.98 * (len(points) - 1))] or 1.0
+    percent = name == "J"
+    high = 1.0 if percent else values[int(0.98 * (len(values) - 1))] or 1.0
     parts = []
-    for _, part in groupby(points, key=lambda point: point[1]):
+    for _, stage in groupby(rows, key=lambda row: row["stage"]):
         places = " ".join(
-            f"{LEFT + WIDTH * seconds / last:.1f},{top + HEIGHT * (1 - min(1, value / high)):.1f}" for seconds, _, value in part
+            f"{LEFT + WIDTH * row['seconds'] / last:.1f},{top + HEIGHT * (1 - min(1, row[name] / high)):.1f}"
+            for row in stage
+            if name in row
         )
-        parts.append(f'<polyline points="{places}" fill="none" stroke="{LINE}" stroke-width="1.3"/>')
+        if places:
+            parts.append(f'<polyline points="{places}" fill="none" stroke="{LINE}" stroke-width="1.3"/>')
     label = "100" if percent else f"{high:.2g}"
     parts.append(f'<text x="{LEFT - 5}" y="{top + 9}" text-anchor="end">{label}</text>')
     parts.append(f'<text x="{LEFT - 5}" y="{top + HEIGHT}" text-anchor="end">0</text>')
