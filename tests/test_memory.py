@@ -1,0 +1,26 @@
+"""Which exceptions mean that memory ran out, and what is then said."""
+
+import pytest
+
+from virst_cli import memory
+from virst_cli.errors import OutOfMemory
+
+
+@pytest.mark.parametrize(("free", "is_it"), [(5_000_000, True), (10**10, False), (None, False)])
+def test_what_onednn_does_not_explain_is_a_shortage_only_if_hardly_anything_is_free(
+    free: int | None, is_it: bool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(memory, "free_bytes", lambda: free)
+    assert memory.is_shortage(RuntimeError("could not create a primitive")) is is_it
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")])
+def test_a_stage_in_which_memory_runs_out_is_named(error: Exception):
+    said = r"^out of memory at 'reason' \(peak .*; try --dtype bfloat16 or a smaller --model$"
+    with pytest.raises(OutOfMemory, match=said), memory.during("reason", ["--dtype bfloat16", "a smaller --model"]):
+        raise error
+
+
+def test_any_other_error_of_a_stage_stays_what_it_is():
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"), memory.during("reason"):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
