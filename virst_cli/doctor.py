@@ -13,11 +13,16 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from virst_cli import __version__
+from virst_cli import __version__, precision, stay
+from virst_cli.checkpoints.filenames import CONFIG
 from virst_cli.checkpoints.inventory import models, verify
+from virst_cli.checkpoints.sizes import Sizes
 from virst_cli.checkpoints.store import home
 from virst_cli.errors import VirstError
+from virst_cli.footprint import Footprint
 from virst_cli.memory import free_bytes, readable
+from virst_cli.model.config import VirstConfig
+from virst_cli.model.small import SMALL
 from virst_cli.video.ffmpeg import binary
 
 PACKAGES = ("torch", "torchvision", "transformers", "sam2", "huggingface-hub", "imageio-ffmpeg", "numpy", "pillow")
@@ -101,5 +106,15 @@ def _disk() -> Finding:
 
 
 def _model(name: str, size: int) -> str:
-    verify(name)
-    return f"{readable(size)}, every file as published"
+    folder = verify(name)
+    stage, most = max(_footprint(folder).items(), key=lambda item: item[1])
+    return f"{readable(size)}, every file as published; takes about {readable(most)} of memory, at {stage!r}"
+
+
+def _footprint(folder: Path) -> dict[str, int]:
+    """Bytes at the peak of each stage, for one sentence about a 720p video on the CPU."""
+    config = VirstConfig.from_json((folder / CONFIG).read_text(), source=folder / CONFIG)
+    itemsize = precision.BYTES[precision.choose("auto", config, on_device=False)]
+    footprint = Footprint(config, Sizes.of(folder), itemsize)
+    small = sum(path.stat().st_size for path in folder.glob("*.safetensors")) < SMALL
+    return footprint.by_stage(stay.choose(footprint.by_stage, small=small, many=False, free=None))

@@ -1,24 +1,41 @@
-"""What a run will take, said before it begins: memory and disk, to within a factor of two."""
+"""What a run will take, said before it begins: memory by stage, and disk to within a factor of two.
 
+Time is left out: it depends on the machine more than on anything that could be known here.
+"""
+
+from virst_cli import precision, stay
+from virst_cli.checkpoints.sizes import Sizes
+from virst_cli.footprint import Footprint
 from virst_cli.job import Job
 from virst_cli.model.config import VirstConfig
 from virst_cli.model.small import SMALL
-from virst_cli.plan import FUSION_FRAMES
+from virst_cli.plan import Plan
 
-LIBRARIES = 900_000_000  # bytes that torch, transformers and sam2 take before they do anything; measured on Linux
-FRAMES_HELD = 24  # frames on their way: decoded, resized, painted, in three readers and all writers
 BYTES_A_PIXEL = {"overlay": 0.05, "mask-video": 0.01, "png": 0.01, "cutout": 0.5}  # on disk, of one frame; seen on real videos
 LINE = 500  # bytes of masks.jsonl for one frame and sentence
 
 
-def memory(job: Job) -> int:
-    """Bytes at the peak. They do not depend on how long the video is."""
+def memory(job: Job) -> dict[str, int]:
+    """Bytes at the peak of each stage. They do not depend on how long the video is.
+
+    Raises OutOfMemory where that is more than the request allows.
+    """
     config = VirstConfig.from_json((job.model / "config.json").read_text())
-    shards = [path.stat().st_size for path in job.model.glob("*.safetensors")]
-    weights = sum(shards) if sum(shards) < SMALL else 2 * max(shards)  # a large one is there a part at a time
-    side, width = config.segmentation.image_size, config.segmentation.width
-    features = FUSION_FRAMES * (side // 16) ** 2 * width * 4 * 2  # coarse ones in float32, finer ones about as much again
-    return LIBRARIES + 2 * weights + features + FRAMES_HELD * _pixels(job) * 3
+    on_device = _on_device(job.request.device)
+    frames = frame_count(job)
+    plan = Plan.of(frames, config.vision.frames) if frames else None
+    footprint = Footprint(
+        config,
+        Sizes.of(job.model),
+        precision.BYTES[precision.choose(job.request.dtype, config, on_device=on_device)],
+        pixels=_pixels(job),
+        sentences=len(job.request.sentences),
+        on_device=on_device,
+        **({} if plan is None else {"looks": len(plan.looks), "fused": len(set(plan.fusion_frames))}),
+    )
+    small = sum(path.stat().st_size for path in job.model.glob("*.safetensors")) < SMALL
+    stays = stay.choose(footprint.by_stage, small=small, many=False, free=None, limit=job.request.max_memory)
+    return footprint.by_stage(stays)
 
 
 def disk(job: Job) -> int | None:
@@ -41,3 +58,12 @@ def frame_count(job: Job) -> int | None:
 
 def _pixels(job: Job) -> int:
     return job.info.width * job.info.height
+
+
+def _on_device(name: str) -> bool:
+    """Whether a device, as `--device` has it, is an accelerator."""
+    if name != "auto":
+        return name != "cpu"
+    import torch
+
+    return torch.accelerator.is_available()

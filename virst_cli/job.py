@@ -24,7 +24,11 @@ from virst_cli.video.source import shown
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked, as it was typed. start, end: seconds; chunk: frames that share anchors; formats: of the renderings."""
+    """What was asked, as it was typed.
+
+    start, end: seconds; chunk: frames that share anchors; formats: of the renderings; max_memory: bytes, which decide nothing
+    about the masks.
+    """
 
     video: Path
     sentences: Sequence[str]
@@ -35,6 +39,7 @@ class Request:
     dtype: str = "auto"
     chunk: int = 256
     faithful: bool = False
+    max_memory: int | None = None
     start: float = 0.0
     end: float | None = None
 

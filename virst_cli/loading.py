@@ -4,14 +4,18 @@ from pathlib import Path
 
 import torch
 
+from virst_cli import precision
+from virst_cli.checkpoints.sizes import Sizes
 from virst_cli.checkpoints.store import find
 from virst_cli.checkpoints.trust import verify_once
 from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.errors import UsageError
+from virst_cli.footprint import Footprint
+from virst_cli.memory import free_bytes
+from virst_cli.model.small import SMALL
 from virst_cli.plan import CHUNK
 from virst_cli.segmenter import Segmenter
-
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+from virst_cli.stay import choose
 
 
 def load(
@@ -21,6 +25,8 @@ def load(
     dtype: str = "auto",
     chunk: int = CHUNK,
     faithful: bool = False,
+    max_memory: int | None = None,
+    many: bool = True,
 ) -> Segmenter:
     """Open a model, ready to segment.
 
@@ -29,16 +35,32 @@ def load(
     device: `auto` (an accelerator if there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
     dtype: `auto` (bfloat16 on an accelerator and for models that fill the memory, else float32), `float32`, `bfloat16`,
     `float16`. chunk: frames that share anchors; memory does not depend on it. faithful: encode the fusion frames apart,
-    with the published code's other resize filter; slower, for comparison with papers.
+    with the published code's other resize filter; slower, for comparison with papers. max_memory: bytes that it may take, of the
+    device or, on the CPU, of the machine; by default most of what is free. many: more than one video is to come, so that weights
+    that stay in memory save time.
 
-    Raises WeightsError (exit code 4) when the model is missing or damaged, UsageError for a device or dtype that is not there.
+    Raises WeightsError (exit code 4) when the model is missing or damaged, UsageError for a device or dtype that is not there,
+    OutOfMemory when `max_memory` is too little for one sentence about a 720p video.
     """
     folder = ModelFolder.open(find(None if model is None else str(model)))
     verify_once(folder.path)
     chosen = _device(device)
     if chunk < 1:
         raise UsageError(f"a chunk of {chunk} frames is none; use --chunk 256")
-    return Segmenter(folder, device=chosen, dtype=_dtype(dtype, chosen, folder), chunk=chunk, faithful=faithful)
+    precision_name = precision.choose(dtype, folder.config, on_device=chosen.type != "cpu")
+    footprint = Footprint(
+        folder.config, Sizes.of(folder.path), precision.BYTES[precision_name], on_device=chosen.type != "cpu"
+    )  # fmt: skip
+    stay = choose(
+        footprint.by_stage,
+        small=folder.bytes < SMALL,
+        many=many,
+        free=torch.cuda.mem_get_info(chosen)[0] if chosen.type == "cuda" else free_bytes(),
+        limit=max_memory,
+    )
+    return Segmenter(
+        folder, device=chosen, dtype=getattr(torch, precision_name), chunk=chunk, faithful=faithful, stay=stay
+    )  # fmt: skip
 
 
 def _device(name: str) -> torch.device:
@@ -52,12 +74,3 @@ def _device(name: str) -> torch.device:
         reason = str(error).splitlines()[0]
         raise UsageError(f"device {name!r} can't be used ({reason}); try --device cpu") from None
     return device
-
-
-def _dtype(name: str, device: torch.device, folder: ModelFolder) -> torch.dtype:
-    if name == "auto":
-        large = folder.config.language.width > 1024
-        return torch.bfloat16 if device.type != "cpu" or large else torch.float32
-    if name not in DTYPES:
-        raise UsageError(f"dtype {name!r} is not known; choose auto, {', '.join(DTYPES)}")
-    return DTYPES[name]

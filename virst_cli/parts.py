@@ -1,32 +1,27 @@
-"""The model's parts, loaded for their stage and let go after it, or kept where the model is small."""
+"""The model's parts, loaded for their stage and let go after it, or kept where there is room."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from virst_cli.checkpoints.stream import streamed_language_model
+from virst_cli.checkpoints.stream import StoredEmbeddings, streamed_language_model
 from virst_cli.checkpoints.weights import ModelFolder
+from virst_cli.memory import give_back
 from virst_cli.model.config import VirstConfig
 from virst_cli.model.language import LanguageModel
-from virst_cli.model.small import SMALL
 from virst_cli.model.virst import Fusion, Vision
+from virst_cli.stay import Stay
 
 
 class Parts:
-    """Gives each part of a model for as long as a `with` block lasts.
+    """Gives each part of a model for as long as a `with` block lasts. `stay`: what stays in memory after it."""
 
-    `keep`: whether parts stay in memory between stages and videos, and the language model is held whole instead of
-    streamed layer by layer.
-    """
-
-    def __init__(self, folder: ModelFolder, *, device: torch.device, dtype: torch.dtype, keep: bool | None = None) -> None:
-        self.folder, self.device, self.dtype = folder, device, dtype
-        size = sum(file.stat().st_size for file in folder.path.glob("*.safetensors"))
-        self.keep = size < SMALL if keep is None else keep
+    def __init__(self, folder: ModelFolder, *, device: torch.device, dtype: torch.dtype, stay: Stay = Stay.everything) -> None:
+        self.folder, self.device, self.dtype, self.stay = folder, device, dtype, stay
         self._kept: dict[str, nn.Module] = {}
 
     @property
@@ -35,38 +30,48 @@ class Parts:
 
     @contextmanager
     def vision(self) -> Iterator[Vision]:
+        """The vision tower and its projector."""
         with self._part("vision", lambda: self._build(lambda: Vision(self.config), "vision.")) as part:
             yield part
 
     @contextmanager
-    def language(self) -> Iterator[LanguageModel]:
+    def language(self, passed: Callable[[int], None] = lambda done: None) -> Iterator[LanguageModel]:
+        """The language model; `passed` hears how many layers are done, if they pass through one by one."""
+
         def make() -> LanguageModel:
-            if self.keep:
+            if self.stay is Stay.everything:
                 whole: LanguageModel = self._build(lambda: LanguageModel(self.config.language), "language_model.")
                 return whole
-            return streamed_language_model(self.folder, device=self.device, dtype=self.dtype).eval()
+            return streamed_language_model(self.folder, device=self.device, dtype=self.dtype, passed=passed).eval()
 
         with self._part("language", make) as part:
             yield part
 
     @contextmanager
     def fusion(self) -> Iterator[Fusion]:
+        """SAM2 and both fusions."""
         with self._part("fusion", lambda: self._build(lambda: Fusion(self.config), "fusion.")) as part:
             yield part
+
+    def embedded(self, ids: Sequence[int]) -> Tensor:
+        """Embeddings (len(ids),D) of tokens, without the rest of the language model."""
+        return StoredEmbeddings(self.folder, device=self.device, dtype=self.dtype).forward(torch.tensor(ids))
 
     def _build(self, make: Callable[[], Any], prefix: str) -> Any:
         return self.folder.build(make, prefix, device=self.device, dtype=self.dtype).eval()
 
     @contextmanager
     def _part(self, name: str, make: Callable[[], Any]) -> Iterator[Any]:
+        stays = self.stay is Stay.everything or (self.stay is Stay.eyes and name != "language")
         part = self._kept.get(name) or make()
-        if self.keep:
+        if stays:
             self._kept[name] = part
         try:
             yield part
         finally:
-            del part
-            if not self.keep:
+            if not stays:
+                part.to_empty(device="meta")  # whoever still holds the module holds no weights
                 gc.collect()
+                give_back()
                 if self.device.type == "cuda":
                     torch.cuda.empty_cache()

@@ -44,7 +44,7 @@ class Run:
     """A job with its model opened; `segment` does it."""
 
     def __init__(self, job: Job, report: Report = lambda stage, done, total: None, *, segmenter: Segmenter | None = None) -> None:
-        """report: called with stage ("look", "reason", "track", "write"), how much is done, and of how much.
+        """report: called with stage ("look", "anchor", "reason", "track", "write"), how much is done, and of how much.
 
         segmenter: the job's model, where it is open already.
         """
@@ -52,8 +52,9 @@ class Run:
         self.job = job
         self.clock = _Clock(report)
         self.segmenter = segmenter or load(
-            job.model, device=request.device, dtype=request.dtype, chunk=request.chunk, faithful=request.faithful
-        )
+            job.model, device=request.device, dtype=request.dtype, chunk=request.chunk, faithful=request.faithful,
+            max_memory=request.max_memory, many=False,
+        )  # fmt: skip
         self.manifest = {
             **job.manifest(model=self.segmenter.name, device=self.device, dtype=self.dtype),
             "versions": {"virst": __version__, "torch": torch.__version__, "python": platform.python_version()},
@@ -139,11 +140,16 @@ class Run:
             state=going_on,
             keep_state=keep,
         )
-        with closing(answers):  # type: ignore[type-var]  # a generator, which is closed to end its ffmpeg
-            for answer in answers:
-                with self.clock.writing():
-                    record.append(answer.index, answer.time, answer.masks, answer.scores.tolist())
-                    renderings.write(answer.index, answer.time, answer.rgb, answer.masks)
+        try:
+            with closing(answers):  # type: ignore[type-var]  # a generator, which is closed to end its ffmpeg
+                for answer in answers:
+                    with self.clock.writing():
+                        record.append(answer.index, answer.time, answer.masks, answer.scores.tolist())
+                        renderings.write(answer.index, answer.time, answer.rgb, answer.masks)
+        except Exception as error:
+            if memory.is_shortage(error):  # while a frame was decoded or written; the segmenter names its own stages
+                raise memory.shortage(self.clock.stage) from error
+            raise
 
     def _close(self, renderings: Renderings) -> list[Path]:
         self.clock("write", 0, 1)
@@ -166,20 +172,24 @@ class _Clock:
     """Passes the progress on, and adds up how many seconds each stage takes."""
 
     def __init__(self, report: Report) -> None:
-        self.seconds = {"look": 0.0, "reason": 0.0, "track": 0.0, "write": 0.0}
+        self.seconds = {"look": 0.0, "anchor": 0.0, "reason": 0.0, "track": 0.0, "write": 0.0}
+        self.stage = "look"  # that was under way last
         self._report = report
         self._last = time.monotonic()
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """A stage came on; the time since the last call was spent in it."""
         self._spent(stage)
+        self.stage = stage
         self._report(stage, done, total)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Writing happens in the middle of tracking, and is counted apart."""
         self._spent("track")
+        self.stage = "write"
         yield
+        self.stage = "track"
         self._spent("write")
 
     def _spent(self, stage: str) -> None:

@@ -6,7 +6,7 @@ other frame is encoded, tracked and let go.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,21 @@ from torch import Tensor
 
 from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.errors import UsageError, VideoError
-from virst_cli.model.config import CLIP_FRAMES
+from virst_cli.memory import during
+from virst_cli.model.config import CLIP_FRAMES, SEG_TOKENS
 from virst_cli.model.pixels import to_square
 from virst_cli.model.prompt import Prompt
-from virst_cli.model.seg_model import FrameFeatures, Tracked
+from virst_cli.model.seg_model import FrameFeatures, SegModel, Tracked
+from virst_cli.model.small import SMALL
 from virst_cli.model.virst import Fusion, Vision, pack
 from virst_cli.parts import Parts
 from virst_cli.plan import CHUNK, Chunk, Plan, chunks
+from virst_cli.stay import Stay
 from virst_cli.tracking.propagate import Tracker
 from virst_cli.video.probe import probe
 from virst_cli.video.read import Frame, TruncatedVideo, read
 
-Report = Callable[[str, int, int], None]  # stage ("look", "reason", "track"), done, total
+Report = Callable[[str, int, int], None]  # stage ("look", "anchor", "reason", "track"), done, total
 State = dict[str, Tensor]
 
 
@@ -83,9 +86,9 @@ class Segmenter:
         dtype: torch.dtype = torch.float32,
         chunk: int = CHUNK,
         faithful: bool = False,
-        keep: bool | None = None,
+        stay: Stay = Stay.everything,
     ) -> None:
-        self.parts = Parts(folder, device=device, dtype=dtype, keep=keep)
+        self.parts = Parts(folder, device=device, dtype=dtype, stay=stay)
         self.prompt_builder = folder.prompt_builder
         self.chunk = chunk
         self.faithful = faithful
@@ -144,31 +147,41 @@ class Segmenter:
         state: State | None,
         keep_state: Callable[[int, State], None] | None,
     ) -> Iterator[Masks]:
+        remedies = self._remedies(len(prompts))
         if state is None:
-            visual, length, plan = self._look(frames, plan, expected, report)
+            with during("look", remedies):
+                visual, length, plan = self._look(frames, plan, expected, report)
             first, memory = 0, {}
         else:
             visual, length, first = torch.empty(0), int(state["length"]), int(state["next"])
             plan = plan or Plan.of(length, self.parts.config.vision.frames)
             memory = {name.removeprefix("memory."): value for name, value in state.items() if name.startswith("memory.")}
         parts = chunks(length, plan, self.chunk, self.parts.config.segmentation.frames_per_anchor)
-        with self.parts.fusion() as fusion:
-            run = _Run(self, fusion, frames, length, only_chunk=parts[0] if len(parts) == 1 else None)
-            if state is None:
-                seg_states = self._reason(visual, prompts, run.whole_video(plan), report)
-            else:
-                seg_states = state["seg_states"].to(self.parts.device)
+        run = _Run(self, frames, length, report, only_chunk=parts[0] if len(parts) == 1 else None)
+        if state is None:
+            with during("anchor", remedies):
+                seg = run.seg_embeddings(plan)
+            with during("reason", remedies):
+                seg_states = self._reason(visual, prompts, seg, report)
+        else:
+            seg_states = state["seg_states"].to(self.parts.device)
+        with ExitStack() as stack:
+            with during("anchor", remedies):
+                fusion = stack.enter_context(self.parts.fusion())
             tracker = Tracker(fusion.seg_model, length)
             tracker.memory.restore({name: value.to(self.parts.device) for name, value in memory.items()})
             reader = iter(frames)
             for chunk in parts:
                 if chunk.start < first:
                     continue
-                run.begin(chunk, seg_states, tracker)
+                with during("anchor", remedies):
+                    run.begin(chunk, seg_states, fusion, tracker)
                 for frame in reader:
                     if frame.index < chunk.start:
                         continue
-                    yield run.track(frame, tracker)
+                    with during("track", remedies):
+                        answer = run.track(frame, tracker)
+                    yield answer
                     report("track", frame.index + 1, length)
                     if frame.index == chunk.stop - 1:
                         break
@@ -194,6 +207,7 @@ class Segmenter:
 
     def _visual_tokens(self, frames: Iterable[Frame], plan: Plan, report: Report) -> tuple[Tensor | None, int]:
         size, wanted, clip, tokens, length = self.parts.config.vision.image_size, list(plan.looks), [], [], 0
+        report("look", 0, len(wanted))
         with self.parts.vision() as vision:
             for frame in frames:
                 length = frame.index + 1
@@ -216,16 +230,25 @@ class Segmenter:
     # --- reason ----------------------------------------------------------------------------------------------
 
     @torch.inference_mode()
-    def _reason(
-        self, visual: Tensor, prompts: Sequence[Prompt], seg_embeddings: Callable[[Any], Tensor | None], report: Report
-    ) -> Tensor:
+    def _reason(self, visual: Tensor, prompts: Sequence[Prompt], seg: Tensor | None, report: Report) -> Tensor:
         """[SEG] states (n,10,D) of all sentences, in one pass through the layers."""
-        report("reason", 0, 1)
-        with self.parts.language() as language, self.autocast():
-            seg = seg_embeddings(language.embed_tokens)
+        layers = self.parts.config.language.layers
+        report("reason", 0, layers)
+        with self.parts.language(lambda done: report("reason", done, layers)) as language, self.autocast():
             states = pack(visual, prompts, language.embed_tokens, seg).seg_states(language)
-        report("reason", 1, 1)
+        report("reason", layers, layers)
         return states
+
+    def _remedies(self, sentences: int) -> list[str]:
+        """What a user can do when memory runs out, as far as it was not done yet."""
+        parts, found = self.parts, []
+        if parts.stay is not Stay.nothing and parts.folder.bytes >= SMALL:
+            found.append("--max-memory SIZE (weights then stay only as far as it allows)")
+        if parts.dtype == torch.float32:
+            found.append("--dtype bfloat16")
+        if sentences > 1:
+            found.append("fewer sentences at once")
+        return [*found, "--device cpu" if parts.device.type != "cpu" else "a smaller --model"]
 
     def autocast(self) -> Any:
         if self.parts.dtype == torch.float32:
@@ -234,82 +257,85 @@ class Segmenter:
 
 
 class _Run:
-    """Fusion and tracking of one video: which features are held, and for how long."""
+    """Fusion and tracking of one video: which features are held, and for how long. Parts are held by whoever calls."""
 
     def __init__(
-        self, segmenter: Segmenter, fusion: Fusion, frames: Iterable[Frame], length: int, *, only_chunk: Chunk | None
+        self, segmenter: Segmenter, frames: Iterable[Frame], length: int, report: Report, *, only_chunk: Chunk | None
     ) -> None:
-        self.segmenter, self.fusion, self.frames, self.length = segmenter, fusion, frames, length
+        self.segmenter, self.frames, self.length, self.report = segmenter, frames, length, report
         self.only_chunk = only_chunk  # of a video that is tracked in one
         self.size = segmenter.parts.config.segmentation.image_size
         self._ahead = iter(frames)  # the second reader, a chunk ahead
         self._held: dict[int, FrameFeatures] = {}  # as tracking wants them; let go when tracking has passed
         self._coarse: dict[int, Tensor] = {}  # as the fusions want them
 
-    def whole_video(self, plan: Plan) -> Callable[[Any], Tensor | None]:
-        """What the first fusion makes of the [SEG] embeddings, where the model has it; it looks at the whole video."""
-
-        def fuse(embed: Any) -> Tensor | None:
-            if not self.segmenter.parts.config.segmentation.initial_fusion:
-                return None
-            anchors = {frame for _, frame in self.only_chunk.anchors} if self.only_chunk else set()
-            reader = self._ahead if self.only_chunk else iter(self.frames)
-            self._encode_fusion_frames(plan.fusion_frames, anchors, reader)
+    @torch.inference_mode()
+    def seg_embeddings(self, plan: Plan) -> Tensor | None:
+        """What the first fusion makes of the [SEG] embeddings, (10,D), where the model has it; it looks at the whole video."""
+        parts = self.segmenter.parts
+        if not parts.config.segmentation.initial_fusion:
+            return None
+        anchors = {frame for _, frame in self.only_chunk.anchors} if self.only_chunk else set()
+        reader = self._ahead if self.only_chunk else iter(self.frames)
+        with parts.fusion() as fusion, self.segmenter.autocast():
+            self._encode_fusion_frames(plan.fusion_frames, anchors, reader, fusion.seg_model)
             coarse = torch.cat([self._coarse[frame] for frame in plan.fusion_frames])
             if self.only_chunk is None:
                 self._coarse.clear()
                 self._held.clear()
             seg_token = self.segmenter.prompt_builder.seg_token
-            tokens = embed(torch.full((10,), seg_token, device=coarse.device))
-            return self.fusion.fuse_seg_tokens(tokens, coarse)
-
-        return fuse
+            return fusion.fuse_seg_tokens(parts.embedded([seg_token] * SEG_TOKENS), coarse)
 
     @torch.inference_mode()
-    def begin(self, chunk: Chunk, seg_states: Tensor, tracker: Tracker) -> None:
+    def begin(self, chunk: Chunk, seg_states: Tensor, fusion: Fusion, tracker: Tracker) -> None:
         """fuse and anchor: prompts for the chunk's frames, masks for its anchors."""
         anchors = chunk.anchors
         if not self._coarse:
-            self._encode_fusion_frames(chunk.fusion_frames, {frame for _, frame in anchors}, self._ahead)
+            self._encode_fusion_frames(chunk.fusion_frames, {frame for _, frame in anchors}, self._ahead, fusion.seg_model)
         with self.segmenter.autocast():
             coarse = torch.cat([self._coarse[frame] for frame in chunk.fusion_frames])
             span = (chunk.start / self.length, chunk.stop / self.length)
-            prompts = self.fusion.prompts(seg_states, coarse, span)  # n,10,T,C
+            prompts = fusion.prompts(seg_states, coarse, span)  # n,10,T,C
             asked: dict[int, list[Tensor]] = {}
             for place, frame in anchors:
                 asked.setdefault(frame, []).append(prompts[:, :, place].contiguous())
             tracker.begin_chunk(self._held, asked)
         self._coarse.clear()
+        self.report("anchor", len(set(chunk.fusion_frames)), len(set(chunk.fusion_frames)))
 
     @torch.inference_mode()
     def track(self, frame: Frame, tracker: Tracker) -> Masks:
         features = self._held.pop(frame.index, None)
         with self.segmenter.autocast():
             if features is None:
-                features = self._encode(frame.rgb)
+                features = self._encode(tracker.seg_model, frame.rgb)
             tracked = tracker.step(frame.index, features)
         return Masks(frame.index, frame.time, frame.rgb, _to_size(tracked, frame.rgb.shape[:2]), _scores(tracked))
 
-    def _encode_fusion_frames(self, wanted: Sequence[int], anchors: set[int], reader: Iterator[Frame]) -> None:
+    def _encode_fusion_frames(
+        self, wanted: Sequence[int], anchors: set[int], reader: Iterator[Frame], seg_model: SegModel
+    ) -> None:
         """Features of the fusion frames. Faithful: once more, with the other filter, for those that are tracked."""
-        missing = set(wanted)
+        missing, count = set(wanted), len(set(wanted))
+        self.report("anchor", 0, count)
         with self.segmenter.autocast():
             for frame in reader:
                 if frame.index in missing:
                     if self.segmenter.faithful:
-                        self._coarse[frame.index] = self._encode(frame.rgb, bilinear=True).coarse
+                        self._coarse[frame.index] = self._encode(seg_model, frame.rgb, bilinear=True).coarse
                         if frame.index in anchors:
-                            self._held[frame.index] = self._encode(frame.rgb)
+                            self._held[frame.index] = self._encode(seg_model, frame.rgb)
                     else:
-                        self._held[frame.index] = self._encode(frame.rgb)
+                        self._held[frame.index] = self._encode(seg_model, frame.rgb)
                         self._coarse[frame.index] = self._held[frame.index].coarse
                     missing.remove(frame.index)
+                    self.report("anchor", count - len(missing), count)
                 if not missing:
                     return
 
-    def _encode(self, rgb: np.ndarray, *, bilinear: bool = False) -> FrameFeatures:
+    def _encode(self, seg_model: SegModel, rgb: np.ndarray, *, bilinear: bool = False) -> FrameFeatures:
         image = to_square(rgb, self.size, bilinear=bilinear).to(self.segmenter.parts.device)
-        return self.fusion.seg_model.encode(image[None])
+        return seg_model.encode(image[None])
 
 
 def _to_size(tracked: Tracked, size: tuple[int, int]) -> np.ndarray:

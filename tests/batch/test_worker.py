@@ -10,6 +10,7 @@ from tests.batch.clips import write_clip
 from virst_cli.batch import Settings, Task
 from virst_cli.batch.worker import Worker
 from virst_cli.checkpoints.weights import ModelFolder
+from virst_cli.stay import Stay
 
 SENTENCES = ("the red dog", "all the birds")
 
@@ -51,21 +52,21 @@ def test_the_model_is_opened_once_for_all_videos(
 
 def test_masks_are_the_same_whether_or_not_the_model_stays_in_memory(clips: list[Path], random_model: Path, tmp_path: Path):
     masks = []
-    for keep in (True, False):
-        work = worker(random_model, tmp_path / str(keep))
-        work._segmenter.parts.keep = keep
+    for stay in Stay:
+        work = worker(random_model, tmp_path / stay.value)
+        work._segmenter.parts.stay = stay
         assert [work(task, silent).error for task in tasks(clips)] == [None, None]
-        masks.append([(tmp_path / str(keep) / task.folder / "masks.jsonl").read_bytes() for task in tasks(clips)])
-    assert masks[0] == masks[1]
+        masks.append([(tmp_path / stay.value / task.folder / "masks.jsonl").read_bytes() for task in tasks(clips)])
+    assert masks[0] == masks[1] == masks[2]
 
 
-@pytest.mark.parametrize(("free", "stays"), [(10**9, True), (10**7, False), (None, False)])
+@pytest.mark.parametrize(("free", "stays"), [(10**10, Stay.everything), (10**7, Stay.nothing), (None, Stay.nothing)])
 def test_a_large_model_stays_in_memory_where_there_is_room(
-    free: int | None, stays: bool, random_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    free: int | None, stays: Stay, random_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("virst_cli.parts.SMALL", 0)
-    monkeypatch.setattr("virst_cli.memory.free_bytes", lambda: free)
-    assert worker(random_model, tmp_path)._segmenter.parts.keep is stays
+    monkeypatch.setattr("virst_cli.loading.SMALL", 0)
+    monkeypatch.setattr("virst_cli.loading.free_bytes", lambda: free)
+    assert worker(random_model, tmp_path)._segmenter.parts.stay is stays
 
 
 def test_a_finished_run_of_another_request_is_refused_and_left_alone(clips: list[Path], random_model: Path, tmp_path: Path):

@@ -55,9 +55,12 @@ def test_a_loaded_model_equals_one_that_was_built_with_memory(converted):
     assert not any(buffer.is_meta for buffer in loaded.buffers())
 
 
-def test_weights_are_cast_but_tables_are_not(converted):
+def test_weights_are_cast_but_tables_and_normalisations_are_not(converted):
     fusion = converted.build(lambda: Fusion(converted.config), "fusion.", device="cpu", dtype=torch.bfloat16)
-    assert {parameter.dtype for parameter in fusion.parameters()} == {torch.bfloat16}
+    norms = [part for part in fusion.modules() if isinstance(part, torch.nn.LayerNorm | torch.nn.GroupNorm)]
+    exact = {parameter for norm in norms for parameter in norm.parameters()}
+    assert {parameter.dtype for parameter in exact} == {torch.float32}
+    assert {parameter.dtype for parameter in fusion.parameters() if parameter not in exact} == {torch.bfloat16}
     assert fusion.seg_prompter.decoder[0].cross_attn.rotary.frequencies.dtype == torch.float32
 
 

@@ -16,6 +16,7 @@ def test_it_names_versions_device_memory_ffmpeg_disk_and_models(virst: Virst, ow
     topics = {finding["topic"]: finding for finding in said["findings"]}
     assert {"virst", "torch", "torchvision", "sam2", "device", "memory", "ffmpeg", "disk", "model virst-nano"} <= topics.keys()
     assert all(finding["trouble"] is None for finding in topics.values())
+    assert "takes about" in topics["model virst-nano"]["found"]
     lines = virst("doctor").out.splitlines()
     assert len(lines) == len(topics)
 

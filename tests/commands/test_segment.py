@@ -33,7 +33,7 @@ def test_all_formats_come_from_one_pass_and_json_names_every_file(clip: Path, se
     assert next(iter(said)) == "schema_version"
     assert (said["schema_version"], said["frames"], said["expected_frames"], said["found"]) == (1, FRAMES, FRAMES, True)
     assert said["sentences"] == [{"text": "the dog", "found": True}, {"text": "the cat", "found": True}]
-    assert set(said["timings"]) == {"look", "reason", "track", "write"}
+    assert set(said["timings"]) == {"look", "anchor", "reason", "track", "write"}
     assert said["peak_memory_bytes"] > 1e6
     folder = tmp_path / "clip.virst"
     assert sorted(said["files"]) == sorted(f"clip.virst/{path.name}" for path in folder.iterdir())

@@ -26,6 +26,7 @@ class Settings:
     dtype: str = "auto"
     chunk: int = 256
     faithful: bool = False
+    max_memory: int | None = None
     overwrite: bool = False
     strict: bool = False
 

@@ -4,9 +4,6 @@ import time
 import traceback
 from pathlib import Path
 
-import torch
-
-from virst_cli import memory
 from virst_cli.batch.plan import Settings, Task
 from virst_cli.batch.work import Outcome
 from virst_cli.engines.engine import Report
@@ -15,11 +12,8 @@ from virst_cli.failure import explained
 from virst_cli.job import Job, Request
 from virst_cli.loading import load
 from virst_cli.outputs.record import RUN, Record
-from virst_cli.parts import Parts
 from virst_cli.run import Result, Run
 from virst_cli.video.source import shown
-
-ROOM = 2  # times the size of its weights, which a model and what it works on take if it stays in memory
 
 
 class Worker:
@@ -29,9 +23,9 @@ class Worker:
         """here: the folder from which relative paths start. Raises what `load` raises."""
         self._model, self._settings, self._here, self._device = model, settings, here, device
         self._segmenter = load(
-            model, device=device, dtype=settings.dtype, chunk=settings.chunk, faithful=settings.faithful
+            model, device=device, dtype=settings.dtype, chunk=settings.chunk, faithful=settings.faithful,
+            max_memory=settings.max_memory,
         )  # fmt: skip
-        self._segmenter.parts.keep |= _fits(self._segmenter.parts)
 
     def __call__(self, task: Task, report: Report) -> Outcome:
         """Never raises an `Exception`: whatever goes wrong is what became of the task."""
@@ -71,12 +65,3 @@ def _refuse_another(run: Run) -> None:
         what = "holds a finished run of another video, sentence, model or setting"
         how = "delete it, or choose another folder with -o (--overwrite does all videos anew)"
         raise OutputError(f"{shown(folder)} {what}; {how}")
-
-
-def _fits(parts: Parts) -> bool:
-    """Whether the whole model may stay in memory between videos, instead of being read again for each."""
-    weights = sum(file.stat().st_size for file in parts.folder.path.glob("*.safetensors"))
-    if parts.dtype == torch.float32:
-        weights *= 2  # they are stored in half the bytes
-    free = torch.cuda.mem_get_info(parts.device)[0] if parts.device.type == "cuda" else memory.free_bytes()
-    return free is not None and free > ROOM * weights

@@ -56,6 +56,11 @@ class ModelFolder:
         config = VirstConfig.from_json((path / CONFIG).read_text(), source=path / CONFIG)
         return ModelFolder(path, config, _shards(path))
 
+    @property
+    def bytes(self) -> int:
+        """Of its tensors' files."""
+        return sum(file.stat().st_size for file in self.path.glob("*.safetensors"))
+
     @cached_property
     def prompt_builder(self) -> PromptBuilder:
         return PromptBuilder.from_file(self.path / TOKENIZER)
@@ -83,21 +88,34 @@ class ModelFolder:
         memory, and with it the last bits of every product. Raises WeightsError for missing and unexpected tensors and for other
         shapes.
         """
-        wanted = {prefix + name: tensor.shape for name, tensor in module.state_dict().items()}
-        stored = {name for name in self._shards if name.startswith(prefix)}
-        if missing := sorted(wanted.keys() - stored):
-            raise WeightsError(f"{self.path} lacks {listed(missing)}; {remedy(self.path)}")
-        if unexpected := sorted(stored - wanted.keys()):
-            raise WeightsError(f"{self.path} has tensors that its configuration does not: {listed(unexpected)}")
-        tensors = {}
-        for name, tensor in self._read(wanted):
-            if tensor.shape != wanted[name]:
-                raise WeightsError(
-                    f"{self.path}: {name} does not fit: expected shape {tuple(wanted[name])}, got {tuple(tensor.shape)}"
-                )
-            tensors[name.removeprefix(prefix)] = tensor.to(device=device, dtype=dtype, copy=True)
+        wanted = {name: tensor.shape for name, tensor in module.state_dict().items()}
+        exact = _of_norms(module)
+        tensors = {
+            name: tensor.to(device=device, dtype=torch.float32 if name in exact else dtype, copy=True)
+            for name, tensor in self._checked(wanted, prefix)
+        }
         module.load_state_dict(tensors, assign=True)
         module.to(device)  # what is not stored
+
+    def copy_to(self, places: Mapping[str, Tensor], prefix: str) -> None:
+        """Copy the tensors whose names start with `prefix` to places of the same shapes and any dtype. Raises as `load` does."""
+        for name, tensor in self._checked({name: place.shape for name, place in places.items()}, prefix):
+            places[name].copy_(tensor)
+
+    def _checked(self, wanted: Mapping[str, torch.Size], prefix: str) -> Iterator[tuple[str, Tensor]]:
+        """Tensors by their names without the prefix: all that are wanted, and there must be no others."""
+        stored = {name.removeprefix(prefix) for name in self._shards if name.startswith(prefix)}
+        if missing := sorted(prefix + name for name in wanted.keys() - stored):
+            raise WeightsError(f"{self.path} lacks {listed(missing)}; {remedy(self.path)}")
+        if unexpected := sorted(prefix + name for name in stored - wanted.keys()):
+            raise WeightsError(f"{self.path} has tensors that its configuration does not: {listed(unexpected)}")
+        for full, tensor in self._read(prefix + name for name in wanted):
+            name = full.removeprefix(prefix)
+            if tensor.shape != wanted[name]:
+                raise WeightsError(
+                    f"{self.path}: {full} does not fit: expected shape {tuple(wanted[name])}, got {tuple(tensor.shape)}"
+                )
+            yield name, tensor
 
     def rows(self, name: str, ids: Tensor) -> Tensor:
         """Rows (*ids.shape, C) of a table, on the CPU and in the dtype of the file; no other rows are read."""
@@ -117,6 +135,16 @@ class ModelFolder:
                     yield from ((name, file.get_tensor(name)) for name in inside)
             except (SafetensorError, OSError) as error:
                 raise WeightsError(f"{shard} can't be read ({error}); {remedy(self.path)}") from None
+
+
+def _of_norms(module: nn.Module) -> set[str]:
+    """Parameters of normalisations, which stay in float32: on a CPU these take numbers of any precision only then."""
+    return {
+        f"{name}.{parameter}".removeprefix(".")
+        for name, part in module.named_modules()
+        if isinstance(part, nn.LayerNorm | nn.GroupNorm)
+        for parameter in part.state_dict()
+    }
 
 
 def listed(names: Sequence[str], limit: int = 5) -> str:

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from virst_cli.commands.options import CHUNK, Chunk, Device, Dtype, Engine, EngineName, Faithful, Formats, Model, RayAddress
+from virst_cli.commands.options import (
+    CHUNK,
+    Chunk,
+    Device,
+    Dtype,
+    Engine,
+    EngineName,
+    Faithful,
+    Formats,
+    MaxMemory,
+    Model,
+    RayAddress,
+)
 from virst_cli.commands.summary import SCHEMA_VERSION, summary
 
 if TYPE_CHECKING:
@@ -46,6 +58,7 @@ def batch(
     dtype: Dtype = "auto",
     chunk: Chunk = CHUNK,
     faithful: Faithful = False,
+    max_memory: MaxMemory = None,
     resume: Annotated[bool, typer.Option("--resume/--overwrite", help="Go on with what is done, or do every video anew.")] = True,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first video that fails.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="A video that breaks off has failed.")] = False,
@@ -66,8 +79,8 @@ def batch(
 
     where = open_engine(engine.value, device=device, ray_address=ray_address, workers=workers)
     settings = batches.Settings(
-        output=output, formats=formats, model=model, dtype=dtype, chunk=chunk, faithful=faithful, overwrite=not resume,
-        strict=strict,
+        output=output, formats=formats, model=model, dtype=dtype, chunk=chunk, faithful=faithful, max_memory=max_memory,
+        overwrite=not resume, strict=strict,
     )  # fmt: skip
     asked = batches.plan(jobs, settings)
     if not quiet:

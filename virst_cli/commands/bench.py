@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from virst_cli.commands.options import AsJson, Device, Dtype, Engine, EngineName, Model, RayAddress, data_root, pair
+from virst_cli.commands.options import AsJson, Device, Dtype, Engine, EngineName, MaxMemory, Model, RayAddress, data_root, pair
 
 if TYPE_CHECKING:
     from virst_cli.bench import Dataset, Report
@@ -42,6 +42,7 @@ def bench(
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    max_memory: MaxMemory = None,
     fast: Annotated[bool, typer.Option("--fast", help="Not just as the published code: a frame is encoded once.")] = False,
     predictions: Annotated[
         Path | None, typer.Option("--predictions", metavar="DIR", help="Score the masks in here, not a model.")
@@ -100,7 +101,7 @@ def bench(
             masks: Path | None = predictions
             report = score_predictions(opened, predictions, watcher=examples, progress=tell, limit=limit, shard=part)
         else:
-            open_model = partial(_segmenter, dataset=dataset, model=model, dtype=dtype, fast=fast)
+            open_model = partial(_segmenter, dataset=dataset, model=model, dtype=dtype, max_memory=max_memory, fast=fast)
             segmenter = open_model(device)  # reads no weights before it is asked
             masks = output or _folder(dataset, root, segmenter, always=where is not None)
             if masks is not None:
@@ -165,12 +166,12 @@ def _open(name: str, root: Path | None, *, videos: int, frames: int, seed: int) 
     return open_dataset(name, data_root(root))
 
 
-def _segmenter(device: str, *, dataset: str, model: str | None, dtype: str, fast: bool) -> "Segmenter":
+def _segmenter(device: str, *, dataset: str, model: str | None, dtype: str, max_memory: int | None, fast: bool) -> "Segmenter":
     """The model, which works as the published code does where that is what its figures are compared with."""
     from virst_cli.checkpoints.registry import EMBEDDED
     from virst_cli.loading import load
 
-    segmenter = load(model, device=device, dtype=dtype)
+    segmenter = load(model, device=device, dtype=dtype, max_memory=max_memory)
     if not fast and dataset != WORLD and segmenter.name != EMBEDDED:
         segmenter.faithful = True
         segmenter.chunk = 2**31  # frames: a video is one chunk

@@ -1,11 +1,27 @@
 """Options that several commands have in common, so that they mean and say the same everywhere."""
 
 import os
+import re
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
+
+
+def size(text: str) -> int:
+    """Bytes: `4GB`, `3.5G`, `4GiB`, `900MB`, or a plain number of them. Raises typer.BadParameter."""
+    number, unit = re.fullmatch(r"([\d.]*)\s*(.*)", text.strip(), re.DOTALL).groups()  # type: ignore[union-attr]  # always matches
+    try:
+        found = round(float(number) * UNITS[unit.upper().removesuffix("B")])
+    except (ValueError, KeyError):
+        raise typer.BadParameter(f"{text!r} is no size; write 4GB or 900MB") from None
+    if found < 1:
+        raise typer.BadParameter(f"{text!r} is nothing; write 4GB or 900MB")
+    return found
+
 
 CHUNK = 256  # as in virst_cli.plan, which would bring numpy along
 Model = Annotated[
@@ -14,6 +30,10 @@ Model = Annotated[
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 Dtype = Annotated[str, typer.Option("--dtype", help="auto, float32, bfloat16 or float16.")]
 Chunk = Annotated[int, typer.Option("--chunk", metavar="N", help="Frames that share anchors.")]
+MaxMemory = Annotated[
+    int | None,
+    typer.Option("--max-memory", parser=size, metavar="SIZE", help="Keep weights in memory as far as SIZE, such as 4GB, allows."),
+]
 Faithful = Annotated[bool, typer.Option("--faithful", help="Resize frames just as the published code; slower.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 

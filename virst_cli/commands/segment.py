@@ -8,7 +8,7 @@ import typer
 
 from virst_cli.commands.clock import seconds
 from virst_cli.commands.model_note import say_model
-from virst_cli.commands.options import CHUNK, AsJson, Chunk, Device, Dtype, Faithful, Formats, Model
+from virst_cli.commands.options import CHUNK, AsJson, Chunk, Device, Dtype, Faithful, Formats, MaxMemory, Model
 from virst_cli.commands.summary import SCHEMA_VERSION, summary
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def segment(
     ] = 0.0,
     end: Annotated[float | None, typer.Option("--end", parser=seconds, metavar="TIME", help="End here.")] = None,
     faithful: Faithful = False,
+    max_memory: MaxMemory = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     as_json: AsJson = False,
@@ -52,7 +53,7 @@ def segment(
     job = Job(
         Request(
             video, text, output=output, formats=formats, model=model, device=device, dtype=dtype, chunk=chunk, faithful=faithful,
-            start=start, end=end,
+            max_memory=max_memory, start=start, end=end,
         )
     )  # fmt: skip
     if dry_run:
@@ -91,6 +92,8 @@ def _print_plan(job: "Job", *, as_json: bool) -> None:
     from virst_cli.memory import readable
 
     frames, disk, info = estimate.frame_count(job), estimate.disk(job), job.info
+    memory = estimate.memory(job)
+    highest = max(memory, key=lambda stage: memory[stage])
     if as_json:
         plan = {
             "schema_version": SCHEMA_VERSION,
@@ -103,7 +106,8 @@ def _print_plan(job: "Job", *, as_json: bool) -> None:
             "model": str(job.model),
             "sentences": list(job.request.sentences),
             "files": [str(path) for path in job.files],
-            "memory_bytes": estimate.memory(job),
+            "memory_bytes": memory[highest],
+            "memory_by_stage": memory,
             "disk_bytes": disk,
         }
         typer.echo(json.dumps(plan, ensure_ascii=False))
@@ -113,7 +117,8 @@ def _print_plan(job: "Job", *, as_json: bool) -> None:
         f"video: {'?' if frames is None else frames} frames{length}, {info.width}x{info.height}, {float(info.rate):g} a second"
     )
     typer.echo(f"model: {choose(job.request.model).name} ({job.model})")
-    typer.echo(f"memory: about {readable(estimate.memory(job))}; disk: about {'?' if disk is None else readable(disk)}")
+    stages = ", ".join(f"{stage} {readable(size)}" for stage, size in memory.items())
+    typer.echo(f"memory: about {readable(memory[highest])} ({stages}); disk: about {'?' if disk is None else readable(disk)}")
     typer.echo("files that would be written:")
     for path in job.files:
         typer.echo(f"  {path}")

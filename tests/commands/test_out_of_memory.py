@@ -1,0 +1,72 @@
+"""Memory runs out, at a real limit: one line with stage, peak, what is free and what helps; exit code 5; nothing half-written."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.commands.running import ROOT, environment
+from tests.small_model import wide
+
+STAGES = {"look": "_visual_tokens", "anchor": "_encode", "reason": "_reason", "track": "track"}  # and where each begins
+# Imports once, then forks for each stage a process that gets no more address space than it has by then.
+PROGRAM = """
+import json, os, resource, sys
+import torch
+from virst_cli import run as _, segmenter
+from virst_cli.app import run
+
+torch.set_num_threads(1)
+arguments, stages = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+
+def squeezed(real):
+    def step(*given, **named):
+        pages = int(open("/proc/self/statm").read().split()[0])
+        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize(), resource.RLIM_INFINITY))
+        return real(*given, **named)
+    return step
+
+codes = {}
+for stage, name in stages.items():
+    pid = os.fork()
+    if pid == 0:
+        os.dup2(os.open(f"{stage}.err", os.O_WRONLY | os.O_CREAT), 2)
+        owner = segmenter.Segmenter if hasattr(segmenter.Segmenter, name) else segmenter._Run
+        setattr(owner, name, squeezed(getattr(owner, name)))
+        os._exit(run([*arguments, "-o", stage]))
+    codes[stage] = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+print(json.dumps(codes))
+"""
+
+
+@pytest.fixture(scope="module")
+def squeezed(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, int]]:
+    """A folder with what each stage's run left and said, and the exit codes."""
+    folder = tmp_path_factory.mktemp("squeezed")
+    model = wide(folder / "model")
+    arguments = ["segment", str(clip), "the dog", "the cat", "--model", str(model), "--device", "cpu", "-q", "-f", "overlay,png"]
+    command = [sys.executable, "-W", "ignore", "-c", PROGRAM, json.dumps(arguments), json.dumps(STAGES)]
+    env = environment({"OMP_NUM_THREADS": "1", "VIRST_HOME": str(folder / "home"), "PYTHONPATH": str(ROOT)})
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=True)
+    return folder, json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_one_line_names_the_stage_and_what_helps(stage: str, squeezed: tuple[Path, dict[str, int]]):
+    folder, codes = squeezed
+    said = (folder / f"{stage}.err").read_text()
+    assert codes[stage] == 5, said
+    (line,) = said.splitlines()
+    places = {f"'{stage}'", "'write'"} if stage == "track" else {f"'{stage}'"}  # frames are tracked and written by turns
+    assert any(line.startswith(f"virst: error: out of memory at {place} (peak ") for place in places), line
+    assert " free); try " in line
+    assert "--dtype bfloat16" in line
+    assert "fewer sentences at once" in line
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_nothing_lies_under_a_final_name(stage: str, squeezed: tuple[Path, dict[str, int]]):
+    left = sorted(path.name for path in (squeezed[0] / stage).rglob("*") if path.is_file() and path.suffix != ".partial")
+    assert not [name for name in left if name == "run.json" or name.endswith((".mp4", ".png"))], left

@@ -1,0 +1,16 @@
+"""In which numbers a model calculates."""
+
+from virst_cli.errors import UsageError
+from virst_cli.model.config import VirstConfig
+
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+WIDE = 1024  # width of a language model; in a wider one float32 would fill the memory
+
+
+def choose(name: str, config: VirstConfig, *, on_device: bool) -> str:
+    """What `auto` means: bfloat16 on an accelerator and for wide models, else float32. Raises UsageError for an unknown name."""
+    if name == "auto":
+        return "bfloat16" if on_device or config.language.width > WIDE else "float32"
+    if name not in BYTES:
+        raise UsageError(f"dtype {name!r} is not known; choose auto, {', '.join(BYTES)}")
+    return name
