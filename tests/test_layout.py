@@ -27,12 +27,14 @@ BELOW: dict[str, set[str]] = {
     "stay": {"errors", "memory"},
     "precision": {"errors", "model"},
     "footprint": {"model", "checkpoints", "plan", "stay"},
+    "effort": {"footprint", "model", "plan"},
+    "pace": set(),
     "parts": {"errors", "memory", "model", "checkpoints", "stay"},
     "segmenter": {"errors", "model", "video", "checkpoints", "tracking", "plan", "parts"} | {"memory", "stay"},
     "loading": {"errors", "memory", "model", "checkpoints", "plan", "segmenter", "footprint", "precision", "stay"},
     "job": {"errors", "model", "video", "outputs", "checkpoints"},
     "state": {"outputs"},
-    "estimate": {"checkpoints", "job", "model", "plan", "footprint", "precision", "stay"},
+    "estimate": {"checkpoints", "job", "model", "plan", "effort", "footprint", "pace", "precision", "stay"},
     "export": {"errors", "video", "outputs"},
     "run": {"errors", "memory", "outputs", "segmenter", "loading", "job", "state"},
     "bench": {"engines", "errors", "memory", "video", "outputs", "world", "segmenter"},
@@ -40,7 +42,7 @@ BELOW: dict[str, set[str]] = {
     "failure": {"errors", "memory"},
     "batch": {"engines", "errors", "failure", "memory", "video", "model", "outputs", "checkpoints"}
     | {"segmenter", "loading", "job", "run"},
-    "doctor": {"errors", "memory", "model", "checkpoints", "video", "footprint", "precision", "stay"},
+    "doctor": {"errors", "memory", "model", "checkpoints", "video", "effort", "footprint", "pace", "precision", "stay"},
     "training": {"bench", "errors", "model", "checkpoints", "world", "plan", "tracking", "outputs", "video"},
 }
 ABOVE = {"commands", "app", "__main__", "__init__"}  # these may import everything

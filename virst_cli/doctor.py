@@ -13,11 +13,12 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from virst_cli import __version__, precision, stay
+from virst_cli import __version__, pace, precision, stay
 from virst_cli.checkpoints.filenames import CONFIG
 from virst_cli.checkpoints.inventory import models, verify
 from virst_cli.checkpoints.sizes import Sizes
 from virst_cli.checkpoints.store import home
+from virst_cli.effort import encoding, tracking
 from virst_cli.errors import VirstError
 from virst_cli.footprint import Footprint
 from virst_cli.memory import free_bytes, readable
@@ -108,7 +109,15 @@ def _disk() -> Finding:
 def _model(name: str, size: int) -> str:
     folder = verify(name)
     stage, most = max(_footprint(folder).items(), key=lambda item: item[1])
-    return f"{readable(size)}, every file as published; takes about {readable(most)} of memory, at {stage!r}"
+    memory = f"takes about {readable(most)} of memory, at {stage!r}"
+    return f"{readable(size)}, every file as published; {memory}, and {_a_frame(folder):.2g} s for a frame of 720p"
+
+
+def _a_frame(folder: Path) -> float:
+    """Seconds for a frame of a long video, on this machine's CPU."""
+    config = VirstConfig.from_json((folder / CONFIG).read_text(), source=folder / CONFIG)
+    speed = pace.operations_a_second("cpu", precision.choose("auto", config, on_device=False))
+    return (encoding(config) + tracking(config)) / speed + pace.beside_the_model(1280 * 720)
 
 
 def _footprint(folder: Path) -> dict[str, int]:

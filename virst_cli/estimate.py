@@ -1,18 +1,17 @@
-"""What a run will take, said before it begins: memory by stage, and disk to within a factor of two.
+"""What a run will take, said before it begins: memory and time by stage, and disk. Time and disk to within a factor of two."""
 
-Time is left out: it depends on the machine more than on anything that could be known here.
-"""
-
-from virst_cli import precision, stay
+from virst_cli import pace, precision, stay
 from virst_cli.checkpoints.sizes import Sizes
+from virst_cli.effort import Effort
 from virst_cli.footprint import Footprint
 from virst_cli.job import Job
 from virst_cli.model.config import VirstConfig
 from virst_cli.model.small import SMALL
-from virst_cli.plan import Plan
+from virst_cli.plan import Plan, chunks
 
 BYTES_A_PIXEL = {"overlay": 0.05, "mask-video": 0.01, "png": 0.01, "cutout": 0.5}  # on disk, of one frame; seen on real videos
 LINE = 500  # bytes of masks.jsonl for one frame and sentence
+READ = 1e9  # bytes of weights that a disk gives in a second
 
 
 def memory(job: Job) -> dict[str, int]:
@@ -36,6 +35,25 @@ def memory(job: Job) -> dict[str, int]:
     small = sum(path.stat().st_size for path in job.model.glob("*.safetensors")) < SMALL
     stays = stay.choose(footprint.by_stage, small=small, many=False, free=None, limit=job.request.max_memory)
     return footprint.by_stage(stays)
+
+
+def time(job: Job) -> dict[str, float] | None:
+    """Seconds of each stage on this machine, whose speed is measured for it; None where the number of frames is not known."""
+    frames = frame_count(job)
+    if not frames:
+        return None
+    config = VirstConfig.from_json((job.model / "config.json").read_text())
+    dtype = precision.choose(job.request.dtype, config, on_device=_on_device(job.request.device))
+    plan = Plan.of(frames, config.vision.frames)
+    parts = chunks(frames, plan, job.request.chunk, config.segmentation.frames_per_anchor)
+    effort = Effort(config, frames, len(plan.looks), parts, len(job.request.sentences))
+    speed, sizes = pace.operations_a_second(job.request.device, dtype), Sizes.of(job.model)
+    read = {"look": sizes.vision, "anchor": sizes.fusion, "reason": sizes.language, "track": 0}
+    beside = {"track": frames * pace.beside_the_model(_pixels(job))}
+    return {
+        stage: operations / speed + read[stage] * precision.BYTES[dtype] / READ + beside.get(stage, 0.0)
+        for stage, operations in effort.by_stage().items()
+    }
 
 
 def disk(job: Job) -> int | None:

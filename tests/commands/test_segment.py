@@ -95,7 +95,7 @@ def test_a_finished_run_is_neither_overwritten_nor_extended_unasked(clip: Path, 
 def test_a_dry_run_says_what_would_happen_and_writes_nothing(clip: Path, seeing: Path, tmp_path: Path):
     done = cold("segment", clip, "the dog", "--model", seeing, "--dry-run", "-f", "overlay,png", "-o", "out", cwd=tmp_path)
     assert done.code == 0, done.err
-    for said in (f"{FRAMES} frames", "96x64", "seeing", "memory: about", "out/clip.virst/the-dog.overlay.mp4"):
+    for said in (f"{FRAMES} frames", "96x64", "seeing", "memory: about", "time: about", "out/clip.virst/the-dog.overlay.mp4"):
         assert said in done.out
     assert not list(tmp_path.glob("out"))
 
@@ -105,6 +105,8 @@ def test_the_estimate_of_a_dry_run_is_within_a_factor_of_two(clip: Path, seeing:
     real = json.loads(cold("segment", clip, "the dog", "--model", seeing, "--json", cwd=tmp_path).out)
     assert plan["files"] == real["files"]
     assert 0.5 < plan["memory_bytes"] / real["peak_memory_bytes"] < 2
+    assert set(plan["seconds_by_stage"]) == set(plan["memory_by_stage"]) < set(real["timings"])
+    assert all(seconds > 0 for seconds in plan["seconds_by_stage"].values())
 
 
 def test_words_that_the_model_does_not_know_are_named(clip: Path, blind: Path, virst: Virst):

@@ -76,7 +76,7 @@ def test_the_default_encodes_each_frame_once_and_stays_close(folders, record_pro
     for case in CASES:
         said = facts(f"end_to_end/{case}/golden.json")
         ours = run(folders(said["initial_fusion"]), said, faithful=False)
-        found.append(np.mean(ious(ours, masks_of(GOLDENS / "end_to_end" / case / "masks").numpy())))
+        found.append(float(np.mean(ious(ours, masks_of(GOLDENS / "end_to_end" / case / "masks").numpy()))))
     record_property("mean mask IoU of the default with the published masks", found)
     print("mean mask IoU of the default with the published masks:", [round(value, 4) for value in found])
     assert np.mean(found) >= CLOSE

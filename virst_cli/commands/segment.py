@@ -92,7 +92,7 @@ def _print_plan(job: "Job", *, as_json: bool) -> None:
     from virst_cli.memory import readable
 
     frames, disk, info = estimate.frame_count(job), estimate.disk(job), job.info
-    memory = estimate.memory(job)
+    memory, time = estimate.memory(job), estimate.time(job)
     highest = max(memory, key=lambda stage: memory[stage])
     if as_json:
         plan = {
@@ -109,6 +109,8 @@ def _print_plan(job: "Job", *, as_json: bool) -> None:
             "memory_bytes": memory[highest],
             "memory_by_stage": memory,
             "disk_bytes": disk,
+            "seconds": None if time is None else round(sum(time.values()), 1),
+            "seconds_by_stage": None if time is None else {stage: round(seconds, 1) for stage, seconds in time.items()},
         }
         typer.echo(json.dumps(plan, ensure_ascii=False))
         return
@@ -119,6 +121,9 @@ def _print_plan(job: "Job", *, as_json: bool) -> None:
     typer.echo(f"model: {choose(job.request.model).name} ({job.model})")
     stages = ", ".join(f"{stage} {readable(size)}" for stage, size in memory.items())
     typer.echo(f"memory: about {readable(memory[highest])} ({stages}); disk: about {'?' if disk is None else readable(disk)}")
+    if time is not None:
+        stages = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in time.items())
+        typer.echo(f"time: about {sum(time.values()):.0f} s ({stages})")
     typer.echo("files that would be written:")
     for path in job.files:
         typer.echo(f"  {path}")
