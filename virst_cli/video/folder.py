@@ -65,6 +65,7 @@ def open_picture(path: Path) -> "Image.Image":
     from PIL import Image
 
     require_regular(path)
+    Image.preinit()  # or one of the two formats may be unknown yet, and Pillow imports them all to find it
     with refusing(path):
         return Image.open(path, formats=("JPEG", "PNG"))
 

@@ -13,7 +13,6 @@ import numpy as np
 from virst_cli import __version__
 from virst_cli.bench.samples import Expression, Sample
 from virst_cli.errors import UsageError
-from virst_cli.world import make_clip
 
 KEY = 0xBE7C  # says bench, nearly
 SENTENCES = 6  # per video, as `virst world` writes them
@@ -43,6 +42,8 @@ class WorldSet:
         return {**asdict(self), "size": list(self.size), "virst": __version__}
 
     def __getitem__(self, index: int) -> Sample:
+        from virst_cli.world import make_clip  # what can draw takes as long to import as all the rest
+
         if not 0 <= index < self.videos:
             raise IndexError(index)
         rng = np.random.default_rng([KEY, self.seed, index, 0, 1])
