@@ -16,14 +16,13 @@ from pathlib import Path
 from virst_cli import __version__, pace, precision, stay
 from virst_cli.checkpoints.filenames import CONFIG
 from virst_cli.checkpoints.inventory import models, verify
-from virst_cli.checkpoints.sizes import Sizes
+from virst_cli.checkpoints.sizes import Sizes, is_small
 from virst_cli.checkpoints.store import home
 from virst_cli.effort import encoding, tracking
 from virst_cli.errors import VirstError
 from virst_cli.footprint import Footprint
 from virst_cli.memory import free_bytes, readable
 from virst_cli.model.config import VirstConfig
-from virst_cli.model.small import SMALL
 from virst_cli.video.ffmpeg import binary
 
 PACKAGES = ("torch", "torchvision", "transformers", "sam2", "huggingface-hub", "imageio-ffmpeg", "numpy", "pillow")
@@ -107,23 +106,14 @@ def _disk() -> Finding:
 
 
 def _model(name: str, size: int) -> str:
+    """Memory and time are those of one sentence about a long 720p video on this machine's CPU."""
     folder = verify(name)
-    stage, most = max(_footprint(folder).items(), key=lambda item: item[1])
+    config = VirstConfig.from_json((folder / CONFIG).read_text(), source=folder / CONFIG)
+    dtype = precision.choose("auto", config, on_device=False)
+    footprint = Footprint(config, Sizes.of(folder), precision.BYTES[dtype])
+    peaks = footprint.by_stage(stay.choose(footprint.by_stage, small=is_small(folder), many=False, free=None))
+    stage, most = max(peaks.items(), key=lambda item: item[1])
+    operations = encoding(config) + tracking(config)
+    seconds = operations / pace.operations_a_second("cpu", dtype) + pace.beside_the_model(footprint.pixels)
     memory = f"takes about {readable(most)} of memory, at {stage!r}"
-    return f"{readable(size)}, every file as published; {memory}, and {_a_frame(folder):.2g} s for a frame of 720p"
-
-
-def _a_frame(folder: Path) -> float:
-    """Seconds for a frame of a long video, on this machine's CPU."""
-    config = VirstConfig.from_json((folder / CONFIG).read_text(), source=folder / CONFIG)
-    speed = pace.operations_a_second("cpu", precision.choose("auto", config, on_device=False))
-    return (encoding(config) + tracking(config)) / speed + pace.beside_the_model(1280 * 720)
-
-
-def _footprint(folder: Path) -> dict[str, int]:
-    """Bytes at the peak of each stage, for one sentence about a 720p video on the CPU."""
-    config = VirstConfig.from_json((folder / CONFIG).read_text(), source=folder / CONFIG)
-    itemsize = precision.BYTES[precision.choose("auto", config, on_device=False)]
-    footprint = Footprint(config, Sizes.of(folder), itemsize)
-    small = sum(path.stat().st_size for path in folder.glob("*.safetensors")) < SMALL
-    return footprint.by_stage(stay.choose(footprint.by_stage, small=small, many=False, free=None))
+    return f"{readable(size)}, every file as published; {memory}, and {seconds:.2g} s for a frame of 720p"

@@ -16,7 +16,7 @@ TOKEN = 1000  # bytes of the tokenizer for each token that it knows
 ON_DEVICE = 500_000_000  # bytes of an accelerator that its driver and kernels take
 FRAMES_HELD = 24  # decoded frames on their way, in three readers and all writers
 PROMPT = 100  # tokens of a sentence with its answer, and about as many before the visual tokens
-REMEMBERED = 48  # frames: the anchors of two chunks, and the recent ones
+RECENT = 15  # frames that are no anchors, and are remembered
 LOOKED_AT = 9  # frames whose memories a frame attends to
 
 
@@ -95,7 +95,8 @@ class Footprint:
         """One sentence: its memories, attention to those that a frame looks at, and masks at SAM2's and the video's size."""
         segmentation = self.config.segmentation
         places, width = segmentation.map_size**2, segmentation.width
-        remembered = REMEMBERED * places * (segmentation.memory_width * self.itemsize + 16 * 4)
+        frames = 2 * FUSION_FRAMES // segmentation.frames_per_anchor + RECENT  # the anchors of two chunks
+        remembered = frames * places * (segmentation.memory_width * self.itemsize + 16 * 4)
         attended = LOOKED_AT * places * 3 * width * self.itemsize
         masks = segmentation.image_size**2 * 4 * 3 + self.pixels * 5
         decoder = places * 16 * (width // 8) * 4 * self.itemsize

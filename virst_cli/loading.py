@@ -5,14 +5,13 @@ from pathlib import Path
 import torch
 
 from virst_cli import precision
-from virst_cli.checkpoints.sizes import Sizes
+from virst_cli.checkpoints.sizes import Sizes, is_small
 from virst_cli.checkpoints.store import find
 from virst_cli.checkpoints.trust import verify_once
 from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.errors import UsageError
 from virst_cli.footprint import Footprint
 from virst_cli.memory import free_bytes
-from virst_cli.model.small import SMALL
 from virst_cli.plan import CHUNK
 from virst_cli.segmenter import Segmenter
 from virst_cli.stay import choose
@@ -53,7 +52,7 @@ def load(
     )  # fmt: skip
     stay = choose(
         footprint.by_stage,
-        small=folder.bytes < SMALL,
+        small=is_small(folder.path),
         many=many,
         free=torch.cuda.mem_get_info(chosen)[0] if chosen.type == "cuda" else free_bytes(),
         limit=max_memory,

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from virst_cli.checkpoints.sizes import is_small
 from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.errors import UsageError, VideoError
 from virst_cli.memory import during
@@ -23,7 +24,6 @@ from virst_cli.model.config import CLIP_FRAMES, SEG_TOKENS
 from virst_cli.model.pixels import to_square
 from virst_cli.model.prompt import Prompt
 from virst_cli.model.seg_model import FrameFeatures, SegModel, Tracked
-from virst_cli.model.small import SMALL
 from virst_cli.model.virst import Fusion, Vision, pack
 from virst_cli.parts import Parts
 from virst_cli.plan import CHUNK, Chunk, Plan, chunks
@@ -242,7 +242,7 @@ class Segmenter:
     def _remedies(self, sentences: int) -> list[str]:
         """What a user can do when memory runs out, as far as it was not done yet."""
         parts, found = self.parts, []
-        if parts.stay is not Stay.nothing and parts.folder.bytes >= SMALL:
+        if parts.stay is not Stay.nothing and not is_small(parts.folder.path):
             found.append("--max-memory SIZE (weights then stay only as far as it allows)")
         if parts.dtype == torch.float32:
             found.append("--dtype bfloat16")

@@ -10,7 +10,7 @@ import pytest
 from tests.benchmarks.full_size import watched
 from tests.commands.running import environment
 from tests.small_model import middle
-from virst_cli.footprint import LOOKED_AT, REMEMBERED
+from virst_cli.footprint import LOOKED_AT, RECENT
 from virst_cli.model.seg_model import NEAREST_ANCHORS, POINTER_FRAMES, RECENT_FRAMES
 from virst_cli.plan import FUSION_FRAMES
 from virst_cli.tracking.anchors import choose
@@ -52,4 +52,6 @@ def test_the_prediction_is_within_a_quarter_of_what_is_measured(kind: str, rando
 
 def test_the_numbers_of_frames_are_those_of_the_tracker():
     assert LOOKED_AT == NEAREST_ANCHORS + RECENT_FRAMES
-    assert 2 * len(choose(FUSION_FRAMES)) + POINTER_FRAMES <= REMEMBERED
+    assert RECENT == POINTER_FRAMES
+    for per_anchor in (1, 2, 4):
+        assert len(choose(FUSION_FRAMES, per_anchor)) == FUSION_FRAMES // per_anchor

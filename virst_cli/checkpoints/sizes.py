@@ -1,16 +1,17 @@
 """How large the parts of a model are, from the headers of its files: what memory it takes is known before a weight is read."""
 
-import json
 import math
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors import SafetensorError, safe_open
+
 from virst_cli.checkpoints.remedy import remedy
 from virst_cli.errors import WeightsError
+from virst_cli.model.small import SMALL
 
 LAYERS = "language_model.layers."
-LONGEST_HEADER = 100_000_000  # bytes; the format's own limit
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,15 @@ class Sizes:
         return Sizes(parts["vision"], parts["fusion"], parts["language_model"], max(layers.values(), default=0))
 
 
+def is_small(folder: Path) -> bool:
+    """Whether a model's weights stay in memory whatever is free."""
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors")) < SMALL
+
+
 def _counts(path: Path) -> dict[str, int]:
     """Numbers in every tensor of a file."""
     try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if length > LONGEST_HEADER:
-                raise ValueError("its header has no end")
-            header = json.loads(file.read(length))
-        return {name: math.prod(facts["shape"]) for name, facts in header.items() if name != "__metadata__"}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        with safe_open(path, framework="numpy") as file:
+            return {name: math.prod(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  it is no dict
+    except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path} can't be read ({error}); {remedy(path.parent)}") from None

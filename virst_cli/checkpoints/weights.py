@@ -56,11 +56,6 @@ class ModelFolder:
         config = VirstConfig.from_json((path / CONFIG).read_text(), source=path / CONFIG)
         return ModelFolder(path, config, _shards(path))
 
-    @property
-    def bytes(self) -> int:
-        """Of its tensors' files."""
-        return sum(file.stat().st_size for file in self.path.glob("*.safetensors"))
-
     @cached_property
     def prompt_builder(self) -> PromptBuilder:
         return PromptBuilder.from_file(self.path / TOKENIZER)

@@ -87,12 +87,12 @@ def _run(job: "Job", *, overwrite: bool, resume: bool, quiet: bool) -> "Result":
 
 def _print_plan(job: "Job", *, as_json: bool) -> None:
     """What --dry-run says; nothing has been written."""
-    from virst_cli import estimate
     from virst_cli.checkpoints.store import choose
+    from virst_cli.estimate import Estimate
     from virst_cli.memory import readable
 
-    frames, disk, info = estimate.frame_count(job), estimate.disk(job), job.info
-    memory, time = estimate.memory(job), estimate.time(job)
+    estimate, info = Estimate(job), job.info
+    frames, disk, memory, time = estimate.frames, estimate.disk(), estimate.memory(), estimate.time()
     highest = max(memory, key=lambda stage: memory[stage])
     if as_json:
         plan = {

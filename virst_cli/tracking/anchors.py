@@ -7,7 +7,9 @@ nearest anchors, past or future, and to the frames just before it (SAM2's memory
 
 import numpy as np
 
-PUBLISHED = 4  # fusion frames for each anchor
+from virst_cli.model.config import SegmentationConfig
+
+PUBLISHED = SegmentationConfig.frames_per_anchor
 
 
 def choose(fusion_frames: int, per_anchor: int = PUBLISHED) -> list[int]:
