@@ -1,5 +1,9 @@
 """Which exceptions mean that memory ran out, and what is then said."""
 
+import subprocess
+import sys
+
+import numpy as np
 import pytest
 
 from virst_cli import memory
@@ -24,3 +28,9 @@ def test_a_stage_in_which_memory_runs_out_is_named(error: Exception):
 def test_any_other_error_of_a_stage_stays_what_it_is():
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"), memory.during("reason"):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+
+def test_the_peak_is_that_of_this_process_alone():
+    held = np.ones(60_000_000)  # whoever starts a process may be large
+    peak = [sys.executable, "-c", "from virst_cli.memory import peak_bytes; print(peak_bytes())"]
+    assert 0 < int(subprocess.run(peak, capture_output=True, check=True).stdout) < held.nbytes

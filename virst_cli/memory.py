@@ -23,13 +23,7 @@ _CGROUP = Path("/sys/fs/cgroup")  # of a container, as it sees itself
 
 def peak_bytes() -> int:
     """The most memory this process ever had, in bytes; on a GPU machine what the GPU held, if that is more."""
-    used = 0
-    if sys.platform != "win32":
-        import resource
-
-        unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
-        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return max(used, _on_gpu()[0])
+    return max(_peak_of_this_process(), _on_gpu()[0])
 
 
 def free_bytes() -> int | None:
@@ -99,6 +93,18 @@ def readable(size: float) -> str:
             return f"{size:.0f} {unit}" if unit in ("bytes", "kB") else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} GB"
+
+
+def _peak_of_this_process() -> int:
+    with suppress(OSError, StopIteration):  # Linux: getrusage would count what the process that started this one had
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024
+    with suppress(ImportError):  # Windows has none
+        import resource
+
+        unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, the others KiB
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return 0
 
 
 def _of_the_machine() -> int | None:

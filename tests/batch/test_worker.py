@@ -64,7 +64,7 @@ def test_masks_are_the_same_whether_or_not_the_model_stays_in_memory(clips: list
 def test_a_large_model_stays_in_memory_where_there_is_room(
     free: int | None, stays: Stay, random_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("virst_cli.loading.SMALL", 0)
+    monkeypatch.setattr("virst_cli.checkpoints.sizes.SMALL", 0)
     monkeypatch.setattr("virst_cli.loading.free_bytes", lambda: free)
     assert worker(random_model, tmp_path)._segmenter.parts.stay is stays
 

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -96,10 +97,19 @@ def test_a_process_on_another_machine_is_believed_to_live(tmp_path):
         Lock(tmp_path)
 
 
-def test_an_empty_lock_is_stale_only_after_a_while(tmp_path):
+def test_a_lock_whose_maker_was_killed_before_it_wrote_its_name_is_stale(tmp_path):
     (tmp_path / NAME).touch()
-    with pytest.raises(OutputError, match=NAME):
-        Lock(tmp_path)
-    os.utime(tmp_path / NAME, (0, 0))
     with Lock(tmp_path):
         pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_whose_maker_is_about_to_write_its_name_is_held(tmp_path):
+    with Lock(tmp_path) as lock:
+        named = lock.path.read_text()
+    (tmp_path / NAME).touch()
+    writer = threading.Timer(0.3, (tmp_path / NAME).write_text, [named])
+    writer.start()
+    with pytest.raises(OutputError, match=NAME):
+        Lock(tmp_path)
+    writer.join()

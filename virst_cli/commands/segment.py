@@ -109,8 +109,8 @@ def _print_plan(job: "Job", *, as_json: bool) -> None:
             "memory_bytes": memory[highest],
             "memory_by_stage": memory,
             "disk_bytes": disk,
-            "seconds": None if time is None else round(sum(time.values()), 1),
-            "seconds_by_stage": None if time is None else {stage: round(seconds, 1) for stage, seconds in time.items()},
+            "seconds": None if time is None else round(sum(time.values()), 3),
+            "seconds_by_stage": None if time is None else {stage: round(seconds, 3) for stage, seconds in time.items()},
         }
         typer.echo(json.dumps(plan, ensure_ascii=False))
         return

@@ -18,7 +18,7 @@ from virst_cli.outputs.files import writing
 from virst_cli.video.source import shown
 
 NAME = ".lock"
-UNREADABLE_FOR = 10.0  # seconds that a lock may stand empty: its maker was killed before it could write its name
+EMPTY_FOR = 2.0  # seconds that are waited for a lock's maker to write its name; it was killed if it doesn't
 
 
 class Lock:
@@ -66,7 +66,7 @@ class Lock:
     def _clear_if_stale(self) -> bool:
         """Moves a dead process's lock away; False when its holder lives."""
         held = self._read()
-        if held is not None and not self._stale(held):
+        if held is not None and not _stale(held):
             return False
         aside = self.path.with_name(f"{NAME}.{os.getpid()}.stale")
         try:
@@ -82,22 +82,24 @@ class Lock:
 
     def _read(self) -> str | None:
         """What the lock says; None when it is gone."""
+        end = time.monotonic() + EMPTY_FOR
         with suppress(FileNotFoundError):
-            return self.path.read_text(errors="replace")
+            while not (held := self.path.read_text(errors="replace")) and time.monotonic() < end:
+                time.sleep(0.05)
+            return held
         return None
 
-    def _stale(self, held: str) -> bool:
-        """Whether the process that a lock names is dead, as far as this machine can tell."""
-        try:
-            holder = json.loads(held)
-            pid, host, started = int(holder["pid"]), holder["host"], holder["started"]
-        except (ValueError, KeyError, TypeError):
-            with suppress(FileNotFoundError):
-                return time.time() - self.path.stat().st_mtime > UNREADABLE_FOR
-            return True
-        if host != socket.gethostname():
-            return False  # another machine's processes can't be seen from here
-        return not _alive(pid) or _started(pid) != started
+
+def _stale(held: str) -> bool:
+    """Whether the process that a lock names is dead, as far as this machine can tell."""
+    try:
+        holder = json.loads(held)
+        pid, host, started = int(holder["pid"]), holder["host"], holder["started"]
+    except (ValueError, KeyError, TypeError):
+        return True  # no lock of ours, or one whose maker was killed before it could write its name
+    if host != socket.gethostname():
+        return False  # another machine's processes can't be seen from here
+    return not _alive(pid) or _started(pid) != started
 
 
 def _alive(pid: int) -> bool:
