@@ -1,9 +1,13 @@
 """What all tests share: a model folder with random weights (its answers mean nothing), and a home of their own."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are shared out already; threads of both workers would wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

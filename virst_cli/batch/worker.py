@@ -4,8 +4,8 @@ import time
 import traceback
 from pathlib import Path
 
+from virst_cli.batch.outcome import Outcome
 from virst_cli.batch.plan import Settings, Task
-from virst_cli.batch.work import Outcome
 from virst_cli.engines.engine import Report
 from virst_cli.errors import OutputError
 from virst_cli.failure import explained

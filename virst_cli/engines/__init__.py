@@ -4,6 +4,7 @@ An engine maps a function over items. What is dear to make - a model - is made o
 done. It knows devices and processes, and nothing of videos or masks.
 """
 
-from virst_cli.engines.engine import Engine, open_engine
+from virst_cli.engines.choice import open_engine
+from virst_cli.engines.engine import Engine
 
 __all__ = ["Engine", "open_engine"]

@@ -1,9 +1,9 @@
-"""What an engine is, and which there are."""
+"""What an engine is."""
 
 from collections.abc import Callable, Generator, Sequence
 from typing import Protocol, TypeVar
 
-from virst_cli.errors import UsageError, VirstError
+from virst_cli.errors import VirstError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -12,8 +12,6 @@ Report = Callable[[str, int, int], None]  # stage, how much of it is done, of ho
 Work = Callable[[Item, Report], Result]
 Make = Callable[[str], Work[Item, Result]]  # from the name of a device, as `--device` takes it
 Tell = Callable[[int, str, int, int], None]  # index of the item, then as in Report
-
-LOCAL, RAY = "local", "ray"
 
 
 class Engine(Protocol):
@@ -30,22 +28,3 @@ class Engine(Protocol):
         Raises whatever `make` or its result raises, and ends the work. It is a generator: closing it ends all workers.
         """
         ...
-
-
-def open_engine(name: str, *, device: str, ray_address: str | None = None, workers: int | None = None) -> Engine:
-    """The engine of that name. Nothing is started before its `map` is iterated. Raises UsageError.
-
-    device: as `--device` takes it. ray_address: of a cluster that runs, else one is started here; workers: at most.
-    """
-    if name == LOCAL:
-        from virst_cli.engines.local import LocalEngine
-
-        for option, value in (("--ray-address", ray_address), ("--workers", workers)):
-            if value is not None:
-                raise UsageError(f"{option} {value} is for a cluster; add --engine ray, or leave it out")
-        return LocalEngine(device)
-    if name == RAY:
-        from virst_cli.engines.cluster import RayEngine
-
-        return RayEngine(device, ray_address, workers)
-    raise UsageError(f"--engine {name}: there is no such engine; choose {LOCAL} or {RAY}")
