@@ -42,7 +42,7 @@ BELOW: dict[str, set[str]] = {
     "failure": {"errors", "memory"},
     "batch": {"engines", "errors", "failure", "memory", "video", "model", "outputs", "checkpoints"}
     | {"segmenter", "loading", "job", "run"},
-    "doctor": {"errors", "memory", "model", "checkpoints", "video", "effort", "footprint", "pace", "precision", "stay"},
+    "doctor": {"errors", "memory", "checkpoints", "video", "estimate", "job"},
     "training": {"bench", "errors", "model", "checkpoints", "world", "plan", "tracking", "outputs", "video"},
 }
 ABOVE = {"commands", "app", "__main__", "__init__"}  # these may import everything

@@ -9,21 +9,20 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from virst_cli import __version__, pace, precision, stay
-from virst_cli.checkpoints.filenames import CONFIG
+from virst_cli import __version__
 from virst_cli.checkpoints.inventory import models, verify
-from virst_cli.checkpoints.sizes import Sizes, is_small
 from virst_cli.checkpoints.store import home
-from virst_cli.effort import encoding, tracking
 from virst_cli.errors import VirstError
-from virst_cli.footprint import Footprint
+from virst_cli.estimate import Estimate
+from virst_cli.job import Request
 from virst_cli.memory import free_bytes, readable
-from virst_cli.model.config import VirstConfig
 from virst_cli.video.ffmpeg import binary
+from virst_cli.video.probe import VideoInfo
 
 PACKAGES = ("torch", "torchvision", "transformers", "sam2", "huggingface-hub", "imageio-ffmpeg", "numpy", "pillow")
 LITTLE_MEMORY = 2_000_000_000  # bytes; virst-nano takes half of it
@@ -31,12 +30,33 @@ LITTLE_DISK = 1_000_000_000
 
 
 @dataclass(frozen=True)
+class Takes:
+    """What the example takes with a model, as an `Estimate` says it."""
+
+    memory: dict[str, int]  # bytes at the peak of each stage
+    disk: int | None  # bytes
+    time: dict[str, float] | None  # seconds of each stage
+
+
+@dataclass(frozen=True)
 class Finding:
-    """One line of the answer. `trouble` says what is wrong and what to do; None if all is well."""
+    """One line of the answer. `trouble` says what is wrong and what to do; None if all is well. `takes`: of a model only."""
 
     topic: str
     found: str
     trouble: str | None = None
+    takes: Takes | None = None
+
+
+@dataclass(frozen=True)
+class _Example:
+    """A job for which no video is needed: something to compare models by."""
+
+    model: Path
+    request = Request(Path("example.mp4"), ["the dog that jumps last"])
+    info = VideoInfo(request.video, 1280, 720, Fraction(24), 240, 10.0, has_audio=False)
+    formats = request.formats
+    expected_frames = info.frames
 
 
 def examine() -> Iterator[Finding]:
@@ -48,6 +68,7 @@ def examine() -> Iterator[Finding]:
     yield _checked("memory", _memory)
     yield _checked("ffmpeg", _ffmpeg)
     yield _checked("disk", _disk)
+    yield Finding("example", _example())
     for model in models():
         yield _checked(f"model {model.name}", partial(_model, model.name, model.bytes))
 
@@ -105,15 +126,13 @@ def _disk() -> Finding:
     return Finding("disk", f"{readable(free)} free at {Path(place)}", trouble)
 
 
-def _model(name: str, size: int) -> str:
-    """Memory and time are those of one sentence about a long 720p video on this machine's CPU."""
-    folder = verify(name)
-    config = VirstConfig.from_json((folder / CONFIG).read_text(), source=folder / CONFIG)
-    dtype = precision.choose("auto", config, on_device=False)
-    footprint = Footprint(config, Sizes.of(folder), precision.BYTES[dtype])
-    peaks = footprint.by_stage(stay.choose(footprint.by_stage, small=is_small(folder), many=False, free=None))
-    stage, most = max(peaks.items(), key=lambda item: item[1])
-    operations = encoding(config) + tracking(config)
-    seconds = operations / pace.operations_a_second("cpu", dtype) + pace.beside_the_model(footprint.pixels)
-    memory = f"takes about {readable(most)} of memory, at {stage!r}"
-    return f"{readable(size)}, every file as published; {memory}, and {seconds:.2g} s for a frame of 720p"
+def _example() -> str:
+    info = _Example.info
+    frames = f"{info.duration:g} s of {info.width}x{info.height}, {info.frames} frames"
+    return f"one sentence about {frames}: what each model takes for it on this machine"
+
+
+def _model(name: str, size: int) -> Finding:
+    estimate = Estimate(_Example(verify(name)))
+    takes = Takes(estimate.memory(), estimate.disk(), estimate.time())
+    return Finding(f"model {name}", f"{readable(size)}, every file as published", takes=takes)

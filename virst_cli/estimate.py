@@ -1,23 +1,48 @@
 """What a run will take, said before it begins: memory and time by stage, and disk. Time and disk to within a factor of two."""
 
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
 from virst_cli import pace, precision, stay
 from virst_cli.checkpoints.filenames import CONFIG
 from virst_cli.checkpoints.sizes import Sizes, is_small
 from virst_cli.effort import Effort
 from virst_cli.footprint import Footprint
-from virst_cli.job import Job
+from virst_cli.job import Request
 from virst_cli.model.config import VirstConfig
 from virst_cli.plan import Plan, chunks
+
+if TYPE_CHECKING:
+    from virst_cli.video.probe import VideoInfo
 
 BYTES_A_PIXEL = {"overlay": 0.05, "mask-video": 0.01, "png": 0.01, "cutout": 0.5}  # on disk, of one frame; seen on real videos
 LINE = 500  # bytes of masks.jsonl for one frame and sentence
 READ = 1e9  # bytes of weights that a disk gives in a second
 
+_speed = cache(pace.operations_a_second)  # the machine stays the same from model to model
+
+
+class Asked(Protocol):
+    """What an estimate has to know. Every `Job` says it; an example can say it without a video."""
+
+    @property
+    def request(self) -> Request: ...
+    @property
+    def info(self) -> "VideoInfo": ...
+    @property
+    def model(self) -> Path: ...
+    @property
+    def formats(self) -> Sequence[str]: ...
+    @property
+    def expected_frames(self) -> int | None: ...
+
 
 class Estimate:
     """Of a job, on this machine."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Asked) -> None:
         request = job.request
         self.job = job
         self.pixels = job.info.width * job.info.height
@@ -53,7 +78,7 @@ class Estimate:
         request, sizes = self.job.request, self._sizes
         parts = chunks(self.frames, self._plan, request.chunk, self._config.segmentation.frames_per_anchor)
         effort = Effort(self._config, self.frames, len(self._plan.looks), parts, len(request.sentences))
-        speed = pace.operations_a_second(request.device, self._dtype)
+        speed = _speed(request.device, self._dtype)
         read = {"look": sizes.vision, "anchor": sizes.fusion, "reason": sizes.language, "track": 0}
         beside = {"track": self.frames * pace.beside_the_model(self.pixels)}
         return {
@@ -69,7 +94,7 @@ class Estimate:
         return round(self.frames * len(self.job.request.sentences) * (pictures + LINE))
 
 
-def _frame_count(job: Job) -> int | None:
+def _frame_count(job: Asked) -> int | None:
     if job.expected_frames is not None or job.info.duration is None:
         return job.expected_frames
     end = min(job.info.duration, job.request.end or job.info.duration)

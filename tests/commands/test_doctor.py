@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.conftest import Virst
+from tests.video.making import FAST, Maker
 
 
 def test_it_names_versions_device_memory_ffmpeg_disk_and_models(virst: Virst, own_home: None):
@@ -16,9 +17,40 @@ def test_it_names_versions_device_memory_ffmpeg_disk_and_models(virst: Virst, ow
     topics = {finding["topic"]: finding for finding in said["findings"]}
     assert {"virst", "torch", "torchvision", "sam2", "device", "memory", "ffmpeg", "disk", "model virst-nano"} <= topics.keys()
     assert all(finding["trouble"] is None for finding in topics.values())
-    assert "takes about" in topics["model virst-nano"]["found"]
+    assert len(topics) == len(said["findings"])
+
+
+def test_it_says_what_each_stage_takes_with_each_model_as_a_dry_run_does(
+    virst: Virst, blind: Path, tmp_path: Path, own_home: None
+):
+    for name in ("mine", "yours"):
+        shutil.copytree(blind, tmp_path / "home" / "models" / name)
+    takes = {finding["topic"]: finding["takes"] for finding in json.loads(virst("doctor", "--json").out)["findings"]}
+    models = {topic for topic, said in takes.items() if said}
+    assert models == {"model mine", "model yours", "model virst-nano"}
+    assert takes["model mine"] == takes["model yours"]  # the machine's speed is measured once
+    for topic in models:
+        said = takes[topic]
+        assert list(said["memory_by_stage"]) == list(said["seconds_by_stage"]) == ["look", "anchor", "reason", "track"]
+        assert said["memory_bytes"] == max(said["memory_by_stage"].values())
+        assert said["seconds"] == pytest.approx(sum(said["seconds_by_stage"].values()), abs=0.01)
+        assert min(said["seconds_by_stage"].values()) > 0
+    source = ("-f", "lavfi", "-i", "color=size=1280x720:rate=24", "-frames:v", "240")
+    video = Maker(tmp_path)("example.mp4", *source, *FAST)
+    dry = json.loads(virst("segment", video, "the dog that jumps last", "--model", "mine", "--dry-run", "--json").out)
+    for name in ("memory_by_stage", "disk_bytes"):
+        assert takes["model mine"][name] == dry[name]
+
+
+def test_each_model_has_a_line_for_memory_and_disk_and_one_for_time(virst: Virst, own_home: None):
     lines = virst("doctor").out.splitlines()
-    assert len(lines) == len(topics)
+    at = next(number for number, line in enumerate(lines) if line.startswith("  model virst-nano"))
+    assert "10 s of 1280x720, 240 frames" in lines[at - 1]
+    memory, time = lines[at + 1 :]
+    assert memory.strip().startswith("memory: about ") and "; disk: about " in memory
+    assert time.strip().startswith("time: about ")
+    for stage in ("look", "anchor", "reason", "track"):
+        assert f"{stage} " in memory and f"{stage} " in time
 
 
 def test_a_damaged_model_is_named_and_the_exit_code_says_so(virst: Virst, blind: Path, tmp_path: Path, own_home: None):

@@ -8,6 +8,7 @@ import typer
 
 from virst_cli.commands.clock import seconds
 from virst_cli.commands.model_note import say_model
+from virst_cli.commands.needs import for_json, in_words
 from virst_cli.commands.options import CHUNK, AsJson, Chunk, Device, Dtype, Faithful, Formats, MaxMemory, Model
 from virst_cli.commands.summary import SCHEMA_VERSION, summary
 
@@ -89,11 +90,9 @@ def _print_plan(job: "Job", *, as_json: bool) -> None:
     """What --dry-run says; nothing has been written."""
     from virst_cli.checkpoints.store import choose
     from virst_cli.estimate import Estimate
-    from virst_cli.memory import readable
 
     estimate, info = Estimate(job), job.info
-    frames, disk, memory, time = estimate.frames, estimate.disk(), estimate.memory(), estimate.time()
-    highest = max(memory, key=lambda stage: memory[stage])
+    frames, needs = estimate.frames, (estimate.memory(), estimate.disk(), estimate.time())
     if as_json:
         plan = {
             "schema_version": SCHEMA_VERSION,
@@ -106,11 +105,7 @@ def _print_plan(job: "Job", *, as_json: bool) -> None:
             "model": str(job.model),
             "sentences": list(job.request.sentences),
             "files": [str(path) for path in job.files],
-            "memory_bytes": memory[highest],
-            "memory_by_stage": memory,
-            "disk_bytes": disk,
-            "seconds": None if time is None else round(sum(time.values()), 3),
-            "seconds_by_stage": None if time is None else {stage: round(seconds, 3) for stage, seconds in time.items()},
+            **for_json(*needs),
         }
         typer.echo(json.dumps(plan, ensure_ascii=False))
         return
@@ -119,11 +114,8 @@ def _print_plan(job: "Job", *, as_json: bool) -> None:
         f"video: {'?' if frames is None else frames} frames{length}, {info.width}x{info.height}, {float(info.rate):g} a second"
     )
     typer.echo(f"model: {choose(job.request.model).name} ({job.model})")
-    stages = ", ".join(f"{stage} {readable(size)}" for stage, size in memory.items())
-    typer.echo(f"memory: about {readable(memory[highest])} ({stages}); disk: about {'?' if disk is None else readable(disk)}")
-    if time is not None:
-        stages = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in time.items())
-        typer.echo(f"time: about {sum(time.values()):.0f} s ({stages})")
+    for line in in_words(*needs):
+        typer.echo(line)
     typer.echo("files that would be written:")
     for path in job.files:
         typer.echo(f"  {path}")
