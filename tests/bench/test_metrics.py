@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from virst_cli.bench.metrics import boundary, j_and_f, radius, region
+from virst_cli.bench.metrics import Cut, boundary, j_and_f, radius, region
 
 Mask = NDArray[np.bool_]
 
@@ -31,7 +31,6 @@ def test_j_and_f_are_the_published_ones(pair: dict[str, float]) -> None:
     assert radius(*truth.shape) == pair["boundary_radius"]
     assert region(prediction, truth) == pytest.approx(pair["J"], abs=1e-9)
     assert boundary(prediction, truth) == pytest.approx(pair["F"], abs=1e-9)
-    assert j_and_f(prediction, truth) == (region(prediction, truth), boundary(prediction, truth))
 
 
 Box = tuple[float, float, float, float]  # top, left, height, width, as shares of the frame
@@ -54,7 +53,10 @@ def test_j_and_f_are_the_rules_written_out(size: tuple[int, int], turned: bool, 
     j = np.count_nonzero(prediction & truth) / either if either else 1.0
     assert region(prediction, truth) == j
     assert boundary(prediction, truth) == pytest.approx(slow_boundary(prediction, truth), abs=1e-12)
-    assert j_and_f(prediction, truth) == (j, boundary(prediction, truth))
+    cut, whole = Cut.of(prediction), np.asarray(Cut.of(prediction))
+    assert np.array_equal(whole, prediction) and whole.dtype == np.bool_
+    assert cut.any() == prediction.any()
+    assert j_and_f(cut, truth) == j_and_f(prediction, truth) == (j, boundary(prediction, truth))
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -63,6 +65,11 @@ def test_ragged_masks_in_large_frames_score_by_the_rules_too(seed: int) -> None:
     height, width = (int(side) for side in rng.integers(200, 500, 2))
     prediction, truth = blob(rng, height, width), blob(rng, height, width)
     assert boundary(prediction, truth) == pytest.approx(slow_boundary(prediction, truth), abs=1e-12)
+
+
+def test_masks_of_different_sizes_are_refused() -> None:
+    with pytest.raises(ValueError, match="different sizes"):
+        j_and_f(np.zeros((4, 5), bool), np.zeros((5, 4), bool))
 
 
 def test_two_empty_masks_agree_fully() -> None:

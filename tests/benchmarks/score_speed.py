@@ -132,7 +132,8 @@ def score(truth: Path, answers: Path) -> dict[str, Sequence[float]]:
 
 def stored_truth(folder: Path) -> Any:
     """A data set whose true masks are PNGs, VIDEO/OBJECT/FRAME.png."""
-    from virst_cli.bench.mask_file import read_mask
+    from virst_cli.bench.mask_file import read_cut
+    from virst_cli.bench.metrics import Cut
     from virst_cli.bench.samples import Expression, Sample
 
     class Stored:
@@ -141,8 +142,8 @@ def stored_truth(folder: Path) -> Any:
         def __init__(self, place: Path, names: Sequence[str]) -> None:
             self.place, self.names = place, names
 
-        def __getitem__(self, frame: int) -> NDArray[np.bool_]:
-            return read_mask(self.place / f"{self.names[frame]}.png")
+        def __getitem__(self, frame: int) -> Cut:
+            return read_cut(self.place / f"{self.names[frame]}.png")
 
     def samples() -> Iterator[Sample]:
         for video in sorted(folder.iterdir()):

@@ -6,13 +6,13 @@ scores unsupervised proposals: void pixels do not count, proposals and true obje
 and every true object of every annotator is a result.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from virst_cli.bench.metrics import Mask, j_and_f
+from virst_cli.bench.metrics import j_and_f
 from virst_cli.bench.parallel import in_order
 from virst_cli.bench.samples import Labels, Sample
 from virst_cli.bench.scores import Row
@@ -72,13 +72,13 @@ class FourAnnotators:
         return masks, scores
 
 
-def merge(masks: Sequence[Mask | None], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def merge(masks: Masks, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Masks (H, W) as labels (H, W): 0 background, else 1 + the first of them that claims the pixel."""
     labels = np.zeros(shape, np.uint8)
     for number in range(len(masks), 0, -1):
         mask = masks[number - 1]
         if mask is not None:
-            labels[mask] = number
+            labels[np.asarray(mask)] = number
     return labels
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from virst_cli.bench.metrics import Mask
+from virst_cli.bench.metrics import Cut, Mask
 from virst_cli.bench.samples import Hidden, Sample
 from virst_cli.bench.scores import Row
 from virst_cli.bench.sources import Masks
@@ -144,11 +144,11 @@ def _varied(examples: Sequence[Example]) -> list[Example]:
     return list(dict.fromkeys((*first.values(), *examples)))
 
 
-def _small(mask: Mask | None, size: tuple[int, int]) -> Rle | None:
+def _small(mask: Mask | Cut | None, size: tuple[int, int]) -> Rle | None:
     """The mask at a size (W, H): a pixel is in it if a third of it is, or what is thin would vanish."""
     if mask is None:
         return None
-    soft = Image.fromarray(mask * np.uint8(255)).resize(size, Image.Resampling.BILINEAR)
+    soft = Image.fromarray(np.asarray(mask) * np.uint8(255)).resize(size, Image.Resampling.BILINEAR)
     return rle.encode(np.asarray(soft) > 85)
 
 

@@ -6,8 +6,8 @@ This is the layout in which the published evaluation writes, and benchmark serve
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from virst_cli.bench.mask_file import read_mask
-from virst_cli.bench.metrics import Mask
+from virst_cli.bench.mask_file import read_cut
+from virst_cli.bench.metrics import Cut
 from virst_cli.bench.parallel import in_order
 from virst_cli.bench.samples import Sample
 from virst_cli.bench.sources import Masks
@@ -43,13 +43,13 @@ class Predictions:
         """Counts as extra what lies beside the videos that were read, once all of the data set have been."""
         self.extra.extend(sorted(path.name for path in self._folder.iterdir() if path.name not in self._known))
 
-    def _read(self, names: Sequence[str]) -> list[Mask | str | None]:
+    def _read(self, names: Sequence[str]) -> list[Cut | str | None]:
         """The masks of these names; None where there is none, and what is wrong with one that can't be read."""
-        found: list[Mask | str | None] = []
+        found: list[Cut | str | None] = []
         for name in names:
             path = self._folder / name
             try:
-                found.append(read_mask(path) if path.is_file() else None)
+                found.append(read_cut(path) if path.is_file() else None)
             except VideoError as error:
                 found.append(f"{name}: {error}")
         return found

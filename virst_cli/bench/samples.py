@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from virst_cli.bench.metrics import Mask
+from virst_cli.bench.metrics import Cut, Mask
 from virst_cli.errors import UsageError
 
 Image = NDArray[np.uint8]  # H, W, 3
@@ -21,7 +21,7 @@ NOTHING = "nothing"  # type of the sentences that no thing in the video fits
 class Truth(Protocol):
     """The true masks of an expression by frame number: (H, W), or None where nothing of it is visible."""
 
-    def __getitem__(self, frame: int, /) -> Mask | None: ...
+    def __getitem__(self, frame: int, /) -> Mask | Cut | None: ...
 
 
 class Labels(Protocol):

@@ -7,10 +7,11 @@ from statistics import fmean
 
 import numpy as np
 
-from virst_cli.bench.metrics import Mask, j_and_f
+from virst_cli.bench.metrics import j_and_f
 from virst_cli.bench.parallel import in_order
 from virst_cli.bench.robustness import MEASURED, accuracy_and_robustness
 from virst_cli.bench.samples import Expression, Hidden, Sample
+from virst_cli.bench.sources import Masks
 
 Scores = dict[str, float]  # J, F and J&F, x 100; for ReVOS also A, A_255, R_255 and R_binary
 
@@ -30,7 +31,7 @@ class Row:
     more: Mapping[str, float] = field(default_factory=dict)  # A, A_255, R_255 and R_binary, where they are measured
 
 
-def score(sample: Sample, answers: Iterable[Iterable[Mask | None]]) -> list[Row]:
+def score(sample: Sample, answers: Iterable[Masks]) -> list[Row]:
     """A row for every expression. `answers`: per frame of the video a mask (H, W) for each, None where one is missing.
 
     Takes one frame at a time. An expression that lacks a mask scores 0; the caller lists it. One whose truth is hidden
@@ -97,11 +98,11 @@ class _Frame:
     filled: bool
 
 
-def _measured(sample: Sample, answer: tuple[int, Iterable[Mask | None]]) -> list[_Frame | None]:
+def _measured(sample: Sample, answer: tuple[int, Masks]) -> list[_Frame | None]:
     """The masks of a frame, measured; None where there is none."""
     frame, masks = answer
     union = sample.foreground[frame] if sample.foreground is not None else None
-    foreground = 0 if union is None else int(np.count_nonzero(union))
+    foreground = 0 if union is None else int(np.count_nonzero(np.asarray(union)))
     found: list[_Frame | None] = []
     for said, mask in zip(sample.expressions, masks, strict=True):
         if mask is None:
@@ -110,10 +111,10 @@ def _measured(sample: Sample, answer: tuple[int, Iterable[Mask | None]]) -> list
         scores: dict[str, float] = {}
         if not isinstance(said.truth, Hidden) and (said.annotated is None or frame in said.annotated):
             known = said.truth[frame]
-            truth = np.zeros_like(mask) if known is None else known
+            truth = np.zeros(mask.shape, dtype=bool) if known is None else known
             scores = dict(zip(("J", "F"), j_and_f(mask, truth), strict=True))
             if sample.foreground is not None:
-                scores |= accuracy_and_robustness(mask, truth, foreground)
+                scores |= accuracy_and_robustness(np.asarray(mask), np.asarray(truth), foreground)
         found.append(_Frame(scores, bool(mask.any())))
     return found
 

@@ -10,11 +10,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from virst_cli.bench.metrics import Mask
+from virst_cli.bench.metrics import Cut, Mask
 from virst_cli.bench.samples import Image, Sample
 from virst_cli.errors import VideoError, VirstError
 
-Masks = Sequence[Mask | None]  # of one frame, one an expression: (H, W), or None where there is none
+Masks = Sequence[Mask | Cut | None]  # of one frame, one an expression: (H, W), or None where there is none
 
 
 class Source(Protocol):
@@ -92,7 +92,7 @@ def of_one_size(sample: Sample, answers: Iterable[Masks], missing: list[str]) ->
     """The same masks without those that are not of the size of the video; these are named in `missing`."""
     size = sample.size
     for name, masks in zip(sample.frame_names, answers, strict=True):
-        fitting: list[Mask | None] = []
+        fitting: list[Mask | Cut | None] = []
         for expression, mask in zip(sample.expressions, masks, strict=True):
             if size is None and mask is not None:
                 size = mask.shape[0], mask.shape[1]

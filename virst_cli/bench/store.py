@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from virst_cli.bench.metrics import Mask
+from virst_cli.bench.metrics import Cut, Mask
 from virst_cli.bench.predictions import NOTE, Predictions, is_whole
 from virst_cli.bench.samples import Dataset, Sample
 from virst_cli.bench.sources import Masks, Source
@@ -119,12 +119,12 @@ class _MaskFolder:
             remove(self._partial)  # of a run that was killed
             self._partial.mkdir(parents=True)
 
-    def write(self, name: str, mask: Mask | None) -> None:
+    def write(self, name: str, mask: Mask | Cut | None) -> None:
         """Adds the mask (H, W) of the frame of that name."""
         self._whole = self._whole and mask is not None
         if mask is not None and self._whole:
             with writing(self._folder):
-                write_mask(self._partial / f"{name}.png", mask)
+                write_mask(self._partial / f"{name}.png", np.asarray(mask))
 
     def __enter__(self) -> "_MaskFolder":
         return self

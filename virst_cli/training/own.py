@@ -75,7 +75,7 @@ class OwnVideos:
         mask = sample.expressions[expression].truth[time]
         if mask is None:
             return np.zeros((self.size, self.size), bool)
-        small = Image.fromarray(mask.astype(np.uint8) * 255).resize((self.size, self.size), Image.Resampling.BOX)
+        small = Image.fromarray(np.asarray(mask) * np.uint8(255)).resize((self.size, self.size), Image.Resampling.BOX)
         return np.asarray(small) > 127
 
 

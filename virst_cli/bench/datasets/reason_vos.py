@@ -15,8 +15,8 @@ from virst_cli.bench.datasets.mevis import META, PICTURES
 from virst_cli.bench.datasets.on_disk import DiskSet
 from virst_cli.bench.datasets.place import Place
 from virst_cli.bench.datasets.tables import Said, Video, read_videos
-from virst_cli.bench.mask_file import read_mask
-from virst_cli.bench.metrics import Mask
+from virst_cli.bench.mask_file import read_cut
+from virst_cli.bench.metrics import Cut
 from virst_cli.bench.samples import Expression, Sample
 from virst_cli.errors import UsageError
 from virst_cli.video.folder import open_picture
@@ -76,8 +76,8 @@ class MaskFiles:
     def __init__(self, files: Mapping[int, Path]) -> None:
         self._files = files
 
-    def __getitem__(self, frame: int) -> Mask | None:
-        return read_mask(self._files[frame]) if frame in self._files else None
+    def __getitem__(self, frame: int) -> Cut | None:
+        return read_cut(self._files[frame]) if frame in self._files else None
 
 
 def _object(video: Video, said: Said) -> str:
