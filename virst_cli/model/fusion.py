@@ -122,6 +122,7 @@ def unit(x: Tensor) -> Tensor:
 
 Span = tuple[float, float]  # the part of a video that some frames are from, in shares of its length
 WHOLE: Span = (0.0, 1.0)
+PLACES = 6  # cosines down and across a frame, of which every place in it is a sum
 
 
 def time_functions(frames: int, count: int, span: Span = WHOLE, device: torch.device | None = None) -> Tensor:
@@ -132,7 +133,7 @@ def time_functions(frames: int, count: int, span: Span = WHOLE, device: torch.de
 
 
 class ContentMatch(nn.Module):
-    """How well each grid token fits what the sentence wants at a time; not part of the published model.
+    """How well each grid token fits what the sentence wants at a time, by what it shows and where; not in the published model.
 
     Nearly all channels of a rotary head are coded by position, so trained from nothing the SegPrompter finds where but not
     what; and the copies of a query differ only by rotary time, so it can't follow one of two things that look the same.
@@ -143,12 +144,23 @@ class ContentMatch(nn.Module):
         self.count = count
         self.query = nn.Linear(SEG_TOKENS * language_width, count * width)
         self.key = nn.Linear(width, width)
+        self.place = nn.Linear(SEG_TOKENS * language_width, count * PLACES**2)
+        nn.init.zeros_(self.place.weight)  # nowhere in particular, until it is known better
+        nn.init.zeros_(self.place.bias)
 
-    def forward(self, seg_states: Tensor, memory: Tensor, frames: int, span: Span) -> Tensor:
-        """States (B,10,D) and grid tokens (B,K,C) to (B,frames,K)."""
-        parts = self.query(seg_states.flatten(1)).unflatten(1, (self.count, -1))  # B,count,C
-        query = unit(time_functions(frames, self.count, span, parts.device).to(parts) @ parts)  # B,frames,C
-        return query @ unit(self.key(memory)).transpose(1, 2) / math.sqrt(query.shape[2])
+    def forward(self, seg_states: Tensor, grids: Tensor, span: Span) -> Tensor:
+        """States (B,10,D) and grids (B,T,g*g,C) to (B,T,T*g*g)."""
+        frames, cells = grids.shape[1:3]
+        states = seg_states.flatten(1)
+        times = time_functions(frames, self.count, span, states.device).to(states)
+        query = unit(times @ self.query(states).unflatten(1, (self.count, -1)))  # B,T,C
+        what = query @ unit(self.key(grids.flatten(1, 2))).transpose(1, 2) / math.sqrt(query.shape[2])
+        place = self.place(states) / math.sqrt(states.shape[1])  # else a step of training would move it too far
+        course = times @ place.unflatten(1, (self.count, -1))  # B,T,PLACES**2
+        across = time_functions(math.isqrt(cells), PLACES, device=states.device).to(states)
+        where = course @ torch.kron(across, across).T  # B,T,g*g   of the frame that is asked about
+        now = torch.eye(frames, device=states.device, dtype=where.dtype)[..., None]
+        return what + (where[:, :, None] * now).flatten(2)
 
 
 class SegPrompter(nn.Module):
@@ -181,7 +193,7 @@ class SegPrompter(nn.Module):
         key_places = _places(frames, math.isqrt(grids.shape[2]), queries.device)
         content = None
         if self.content is not None:
-            content = self.content(seg_states, memory, frames, span).repeat(1, SEG_TOKENS, 1)  # B,10*T,T*g*g
+            content = self.content(seg_states, grids, span).repeat(1, SEG_TOKENS, 1)  # B,10*T,T*g*g
         for layer in self.decoder:
             queries, logits = layer(queries, memory, query_places, key_places, content)
             if attention is not None:

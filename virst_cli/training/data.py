@@ -19,10 +19,10 @@ from virst_cli.training.batch import Batch, covered
 from virst_cli.world import COLOURS, KINDS, TYPES, Clip, Event, make_clip
 
 LONGEST_SENTENCE = 16  # words that training asks back
-SHAPES = (*((128, 128),) * 6, (192, 108), (108, 192), (160, 120), (256, 256))  # width and height of the clips of a batch
+SHAPES = (*((128, 128),) * 5, (192, 108), *((108, 192),) * 2, (160, 120), (256, 256))  # width, height of a batch's clips
 LONG = 32  # frames; a batch of that many may be every n-th frame of longer clips, as the model sees a long video
-STRIDES = (1, 1, 2, 5)
-COMPRESSED = 0.25  # of the clips have been through a JPEG of a quality between these
+STRIDES = (1, 2, 5, 10)
+COMPRESSED = 0.35  # of the clips have been through a JPEG of a quality between these
 QUALITY = (10, 60)
 AROUND = 2  # frames before and after a sudden event that show it
 NOTHING = -1  # label of a cell or a slot without a thing; ignored by the losses that only concern things

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from virst_cli.model.config import VirstConfig
+from virst_cli.model.fusion import WHOLE
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.model.virst import Virst
 from virst_cli.training import losses
@@ -118,13 +119,24 @@ class WorldTeacher(Teacher):
         """What was said, word by word, asked back from the [SEG] states."""
         return losses.class_loss(self.helpers.words(meaning).unflatten(2, (batch.words.shape[2], -1)), batch.words)
 
+    def _matches(self, batch: WorldBatch, seen: Seen, states: Tensor, targets: Tensor) -> Tensor:
+        """What the SegPrompter's content term alone would look at in each frame: the [SEG] states must say where things go."""
+        clips, frames = batch.images.shape[:2]
+        prompter = self.model.fusion.seg_prompter
+        assert prompter.content is not None
+        grids = prompter.look(seen.features.coarse.unflatten(0, (clips, frames))).repeat_interleave(states.shape[1], 0)
+        match = prompter.content(states.flatten(0, 1), grids, WHOLE).unflatten(2, (frames, -1))  # R,T,T,cells
+        own = match.diagonal(dim1=1, dim2=2).transpose(1, 2)  # R,T,cells
+        return losses.mass_on_target(own, on_cells(batch.share(targets).flatten(0, 1)))
+
     def _joined(
         self, batch: WorldBatch, seen: Seen, states: Tensor, targets: Tensor, looks: int, generator: torch.Generator
     ) -> Losses:
         asked = self.ask(batch, seen, states)
         cells = on_cells(batch.share(targets).flatten(0, 1))
         prompt = losses.mass_on_target(self.helpers.prompted(asked.prompts, asked.grids), cells)
-        return {**self.masks_match(batch, seen, asked, targets, looks, generator), "prompt": prompt}
+        match = self._matches(batch, seen, states, targets)
+        return {**self.masks_match(batch, seen, asked, targets, looks, generator), "prompt": prompt, "match": match}
 
     # --- stages ----------------------------------------------------------------------------------------------
 
@@ -149,7 +161,8 @@ class WorldTeacher(Teacher):
         """Understood, but with eyes that stay as they are."""
         with torch.no_grad():
             seen = self.see(batch)
-        return self.sentence_means(batch, seen, self.understand(batch, seen))
+        states = self.understand(batch, seen)
+        return {**self.sentence_means(batch, seen, states), "match": self._matches(batch, seen, states, batch.targets)}
 
     def join_lesson(self, batch: WorldBatch, looks: int, generator: torch.Generator) -> Losses:
         seen = self.see(batch)

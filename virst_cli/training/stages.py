@@ -14,7 +14,7 @@ from virst_cli.errors import UsageError
 from virst_cli.training.teacher import Teacher
 from virst_cli.world import TYPES
 
-MASKS = {"mask": 2.0, "iou": 0.5, "object": 1.0, "prompt": 1.0}
+MASKS = {"mask": 2.0, "iou": 0.5, "object": 1.0, "prompt": 1.0, "match": 0.5}
 KNOWLEDGE = {
     "words": 0.3, "heat": 1.0, "point": 0.4, "moment": 0.4, "exists": 0.5, "target": 0.3,
     "vocabulary": 0.3, "dense": 0.3, "tower": 0.5,
@@ -73,6 +73,7 @@ class Stage:
 
 
 EASY = ("attribute", "plural", "nothing")  # first of all, or kind and colour are never bound to what is seen
+HARD = ("motion", "position", "order", "nothing")  # what the tower's tokens say less plainly than kind and colour
 TIMELESS = tuple(name for name in TYPES if name != "order")
 
 SEE = Stage(
@@ -102,12 +103,13 @@ UNDERSTAND = Stage(
 )
 THINK = Stage(  # with eyes that stay as they are a sentence costs a third, and language needs many
     "think",
-    steps=2400,
+    steps=4200,
     rate=1e-3,
-    trains=("vision.mm_projector", "language_model"),
-    losses={"words": 0.3, "heat": 1.0, "point": 0.4, "moment": 0.4, "exists": 1.0, "target": 0.3},
+    trains=("vision.mm_projector", "language_model", "fusion.seg_prompter.content"),
+    losses={"words": 0.3, "heat": 1.0, "point": 0.4, "moment": 0.4, "exists": 1.0, "target": 0.3, "match": 1.0},
     batches=((5, 8, 12, 0), (3, 16, 12, 0), (5, 8, 12, 0), (3, 16, 12, 0), (2, 32, 10, 0)),
-    cosine=0.3,
+    types=((0.5, TYPES), (0.7, HARD), (1.0, TYPES)),
+    cosine=0.2,
 )
 JOIN = Stage(
     "join",
@@ -121,11 +123,11 @@ JOIN = Stage(
 )
 SHARPEN = Stage(
     "sharpen",
-    steps=1000,
+    steps=2000,
     rate=1e-3,
     trains=(*SAM_DECODES, "vision.mm_projector", "language_model", "fusion.seg_prompter"),
     losses={**MASKS, "attention": 0.5, "words": 0.1, "heat": 0.5, "point": 0.2, "moment": 0.2, "exists": 0.5, "target": 0.1},
-    batches=((4, 8, 6, 8), (4, 8, 6, 8), (4, 8, 6, 8), (2, 16, 6, 12), (4, 8, 6, 8), (4, 8, 6, 8), (4, 8, 6, 8), (1, 32, 4, 16)),
+    batches=(*((4, 8, 6, 8), (2, 16, 6, 12)) * 3, (4, 8, 6, 8), (1, 32, 4, 16)),
     cosine=0.3,
 )
 PROPAGATE = Stage(
