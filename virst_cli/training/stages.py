@@ -74,6 +74,7 @@ class Stage:
 
 EASY = ("attribute", "plural", "nothing")  # first of all, or kind and colour are never bound to what is seen
 HARD = ("motion", "position", "order", "nothing")  # what the tower's tokens say less plainly than kind and colour
+LAST = (*TYPES, "order", "order", "nothing", "nothing")  # more of what is answered worst
 TIMELESS = tuple(name for name in TYPES if name != "order")
 
 SEE = Stage(
@@ -128,6 +129,7 @@ SHARPEN = Stage(
     trains=(*SAM_DECODES, "vision.mm_projector", "language_model", "fusion.seg_prompter"),
     losses={**MASKS, "attention": 0.5, "words": 0.1, "heat": 0.5, "point": 0.2, "moment": 0.2, "exists": 0.5, "target": 0.1},
     batches=(*((4, 8, 6, 8), (2, 16, 6, 12)) * 3, (4, 8, 6, 8), (1, 32, 4, 16)),
+    types=((0.7, TYPES), (1.0, LAST)),
     cosine=0.3,
 )
 PROPAGATE = Stage(
