@@ -19,6 +19,7 @@ PANELS = {
     "tower": "what the vision tower knows: kind, colour, state, displacement",
 }
 WIDTH, HEIGHT, LEFT, TOP, GAP = 860, 120, 46, 34, 34
+LETTER = 7  # width of one in a stage's name, about; a name that doesn't fit is left out
 LINE, BANDS, INK = "#0072b2", ("#f2f2ee", "#e6e6e0"), "#333"
 
 
@@ -47,7 +48,7 @@ def bands(rows: list[dict], last: float, top: int, *, named: bool) -> list[str]:
         end = max(row["seconds"] for row in part)
         x, width = LEFT + WIDTH * begin / last, WIDTH * (end - begin) / last
         parts.append(f'<rect x="{x:.1f}" y="{top}" width="{width:.1f}" height="{HEIGHT}" fill="{BANDS[number % 2]}"/>')
-        if named:
+        if named and width > LETTER * len(stage):
             parts.append(f'<text x="{x + width / 2:.1f}" y="{top - 20}" text-anchor="middle" fill="#888">{stage}</text>')
         begin = end
     return parts
