@@ -31,6 +31,7 @@ def test_j_and_f_are_the_published_ones(pair: dict[str, float]) -> None:
     assert radius(*truth.shape) == pair["boundary_radius"]
     assert region(prediction, truth) == pytest.approx(pair["J"], abs=1e-9)
     assert boundary(prediction, truth) == pytest.approx(pair["F"], abs=1e-9)
+    assert j_and_f(prediction, truth) == (region(prediction, truth), boundary(prediction, truth))
 
 
 Box = tuple[float, float, float, float]  # top, left, height, width, as shares of the frame

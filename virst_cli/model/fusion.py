@@ -125,11 +125,14 @@ WHOLE: Span = (0.0, 1.0)
 PLACES = 6  # cosines down and across a frame, of which every place in it is a sum
 
 
-def time_functions(frames: int, count: int, span: Span = WHOLE, device: torch.device | None = None) -> Tensor:
-    """Values (frames,count) of the first cosines of a discrete cosine transform; what changes in a video is a sum of them."""
+def cosines(parts: int, count: int, span: Span = WHOLE, device: torch.device | None = None) -> Tensor:
+    """Values (parts,count) of the first cosines of a discrete cosine transform, in the middle of so many equal parts.
+
+    What changes along a video, or across a frame, is a sum of them.
+    """
     start, end = span
-    times = start + (end - start) * (torch.arange(frames, device=device) + 0.5) / frames
-    return torch.cos(math.pi * times[:, None] * torch.arange(count, device=device))
+    middles = start + (end - start) * (torch.arange(parts, device=device) + 0.5) / parts
+    return torch.cos(math.pi * middles[:, None] * torch.arange(count, device=device))
 
 
 class ContentMatch(nn.Module):
@@ -152,12 +155,12 @@ class ContentMatch(nn.Module):
         """States (B,10,D) and grids (B,T,g*g,C) to (B,T,T*g*g)."""
         frames, cells = grids.shape[1:3]
         states = seg_states.flatten(1)
-        times = time_functions(frames, self.count, span, states.device).to(states)
+        times = cosines(frames, self.count, span, states.device).to(states)
         query = unit(times @ self.query(states).unflatten(1, (self.count, -1)))  # B,T,C
         what = query @ unit(self.key(grids.flatten(1, 2))).transpose(1, 2) / math.sqrt(query.shape[2])
         place = self.place(states) / math.sqrt(states.shape[1])  # else a step of training would move it too far
         course = times @ place.unflatten(1, (self.count, -1))  # B,T,PLACES**2
-        across = time_functions(math.isqrt(cells), PLACES, device=states.device).to(states)
+        across = cosines(math.isqrt(cells), PLACES, device=states.device).to(states)
         where = course @ torch.kron(across, across).T  # B,T,g*g   of the frame that is asked about
         now = torch.eye(frames, device=states.device, dtype=where.dtype)[..., None]
         return what + (where[:, :, None] * now).flatten(2)

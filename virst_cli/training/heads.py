@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from virst_cli.model.config import SEG_TOKENS, VirstConfig
-from virst_cli.model.fusion import time_functions
+from virst_cli.model.fusion import cosines
 from virst_cli.training.batch import GRID
 from virst_cli.training.data import LONGEST_SENTENCE
 from virst_cli.world import COLOURS, KINDS, STATES
@@ -87,7 +87,7 @@ class Helpers(nn.Module):
     def heat(self, meaning: Tensor, tower: Tensor) -> Tensor:
         """Where each sentence's target is in every frame, or (last) that it is absent: (B,S,T,cells+1)."""
         course = self.heat_course(meaning).unflatten(2, (COURSE, -1))  # B,S,COURSE,256
-        at = time_functions(tower.shape[1], COURSE).to(course) @ course  # B,S,T,256
+        at = cosines(tower.shape[1], COURSE).to(course) @ course  # B,S,T,256
         where = self.heat_where(at)
         match = torch.einsum("bstc,btkc->bstk", self.heat_query(at), self.heat_key(tower)) / tower.shape[-1] ** 0.5
         return torch.cat([where[..., :-1] + match, where[..., -1:]], -1)

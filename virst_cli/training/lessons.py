@@ -119,15 +119,15 @@ class WorldTeacher(Teacher):
         """What was said, word by word, asked back from the [SEG] states."""
         return losses.class_loss(self.helpers.words(meaning).unflatten(2, (batch.words.shape[2], -1)), batch.words)
 
-    def _matches(self, batch: WorldBatch, seen: Seen, states: Tensor, targets: Tensor) -> Tensor:
-        """What the SegPrompter's content term alone would look at in each frame: the [SEG] states must say where things go."""
-        clips, frames = batch.images.shape[:2]
-        prompter = self.model.fusion.seg_prompter
-        assert prompter.content is not None
-        grids = prompter.look(seen.features.coarse.unflatten(0, (clips, frames))).repeat_interleave(states.shape[1], 0)
-        match = prompter.content(states.flatten(0, 1), grids, WHOLE).unflatten(2, (frames, -1))  # R,T,T,cells
-        own = match.diagonal(dim1=1, dim2=2).transpose(1, 2)  # R,T,cells
-        return losses.mass_on_target(own, on_cells(batch.share(targets).flatten(0, 1)))
+    def _matches(self, states: Tensor, grids: Tensor, cells: Tensor) -> Tensor:
+        """What the SegPrompter's content term alone would look at in each frame: the [SEG] states must say where things go.
+
+        States (B,S,10,D), frames as the SegPrompter sees them (R,T,cells,C), and the target's cells (R,T,cells); R = B*S.
+        """
+        content = self.model.fusion.seg_prompter.content
+        assert content is not None
+        match = content(states.flatten(0, 1), grids, WHOLE).unflatten(2, (grids.shape[1], -1))  # R,T,T,cells
+        return losses.mass_on_target(match.diagonal(dim1=1, dim2=2).transpose(1, 2), cells)
 
     def _joined(
         self, batch: WorldBatch, seen: Seen, states: Tensor, targets: Tensor, looks: int, generator: torch.Generator
@@ -135,7 +135,7 @@ class WorldTeacher(Teacher):
         asked = self.ask(batch, seen, states)
         cells = on_cells(batch.share(targets).flatten(0, 1))
         prompt = losses.mass_on_target(self.helpers.prompted(asked.prompts, asked.grids), cells)
-        match = self._matches(batch, seen, states, targets)
+        match = self._matches(states, asked.grids, cells)
         return {**self.masks_match(batch, seen, asked, targets, looks, generator), "prompt": prompt, "match": match}
 
     # --- stages ----------------------------------------------------------------------------------------------
@@ -162,7 +162,8 @@ class WorldTeacher(Teacher):
         with torch.no_grad():
             seen = self.see(batch)
         states = self.understand(batch, seen)
-        return {**self.sentence_means(batch, seen, states), "match": self._matches(batch, seen, states, batch.targets)}
+        match = self._matches(states, self.grids(batch, seen), on_cells(batch.share(batch.targets).flatten(0, 1)))
+        return {**self.sentence_means(batch, seen, states), "match": match}
 
     def join_lesson(self, batch: WorldBatch, looks: int, generator: torch.Generator) -> Losses:
         seen = self.see(batch)

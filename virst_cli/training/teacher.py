@@ -109,15 +109,18 @@ class Teacher(nn.Module):
         self._raw.clear()
         return masks, ious, score
 
+    def grids(self, batch: Batch, seen: Seen) -> Tensor:
+        """The frames as the SegPrompter sees them (R,T,cells,C), once for each of R = B*S sentences."""
+        clips, frames = batch.images.shape[:2]
+        grids = self.model.fusion.seg_prompter.look(seen.features.coarse.unflatten(0, (clips, frames)))  # B,T,cells,C
+        return grids.repeat_interleave(batch.targets.shape[1], 0)
+
     @FEW_TOKENS
     def ask(self, batch: Batch, seen: Seen, states: Tensor) -> Asked:
         """States (B,S,10,D) through the SegPrompter, R = B*S."""
-        clips, queries = states.shape[:2]
-        prompter = self.model.fusion.seg_prompter
-        grids = prompter.look(seen.features.coarse.unflatten(0, (clips, batch.images.shape[1])))  # B,T,cells,C
-        grids = grids.repeat_interleave(queries, 0)
+        grids = self.grids(batch, seen)
         attention: list[Tensor] = []
-        return Asked(prompter.prompts(states.flatten(0, 1), grids, attention), grids, attention)
+        return Asked(self.model.fusion.seg_prompter.prompts(states.flatten(0, 1), grids, attention), grids, attention)
 
     # --- losses ----------------------------------------------------------------------------------------------
 
