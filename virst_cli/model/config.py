@@ -95,6 +95,7 @@ class SegmentationConfig:
     frames_per_anchor: int = 4  # one of so many fusion frames is answered from the sentence alone; the others are tracked
     content_match: int = 0  # time functions of a content term in the SegPrompter's attention; 0: no such term, as published
     initial_fusion: bool = False
+    present_from: float | None = None  # a chunk shows what a sentence says if one anchor scores above this; None: no such rule
 
     @property
     def map_size(self) -> int:

@@ -18,7 +18,7 @@ from sam2.modeling.position_encoding import PositionEmbeddingSine
 from sam2.modeling.sam.mask_decoder import MaskDecoder
 from sam2.modeling.sam.prompt_encoder import PromptEncoder
 from sam2.modeling.sam.transformer import RoPEAttention, TwoWayTransformer
-from sam2.modeling.sam2_base import SAM2Base
+from sam2.modeling.sam2_base import NO_OBJ_SCORE, SAM2Base
 from sam2.modeling.sam2_utils import MLP
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -29,6 +29,7 @@ from virst_cli.model.conv_trunk import ConvTrunk
 NEAREST_ANCHORS = 3  # anchors that a frame attends to
 RECENT_FRAMES = 6  # frames before it whose masks it attends to
 POINTER_FRAMES = 15  # frames before it whose object pointers it attends to
+NOTHING_SEEN = NO_OBJ_SCORE  # logit of every pixel where nothing is seen
 
 
 class FrameFeatures(NamedTuple):
@@ -43,7 +44,7 @@ class FrameFeatures(NamedTuple):
 class Tracked:
     """What SAM2 makes of one frame for n sentences."""
 
-    logits: Tensor  # n,1,4h,4w   low-resolution mask logits, float32; -1024 everywhere where nothing is seen
+    logits: Tensor  # n,1,4h,4w   low-resolution mask logits, float32; NOTHING_SEEN everywhere where nothing is seen
     score: Tensor  # n,1   object score; above 0: seen
     pointer: Tensor  # n,C   object pointer
     memory: Tensor  # n,memory width,h,w   rounded to bfloat16, as stored by the published code
