@@ -196,6 +196,14 @@ def test_only_the_wanted_types_are_drawn(wanted: str) -> None:
         assert {s.type for s in make_clip(seed, types=[wanted]).sentences} == {wanted}
 
 
+def test_a_type_that_is_named_again_has_more_of_the_sentences() -> None:
+    def share(types: tuple[str, ...]) -> float:
+        found = Counter(s.type for seed in range(60) for s in make_clip(seed, frames=16, sentences=10, types=types).sentences)
+        return found["order"] / found.total()
+
+    assert share((*TYPES, "order", "order")) > 1.3 * share(TYPES)
+
+
 def test_known_sentences_occur(clips: list[Clip]) -> None:
     texts = {s.text for clip in clips for s in clip.sentences}
     forms = [

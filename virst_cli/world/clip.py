@@ -25,14 +25,14 @@ def make_clip(
 ) -> Clip:
     """A clip of `frames` frames of `size` (width, height) pixels with one to `sentences` sentences.
 
-    `types` limits the sentences to some of TYPES. The same seed gives the same clip; a generator is advanced.
-    Raises `UsageError` for what can't be drawn.
+    `types` limits the sentences to some of TYPES; one that is named twice gets twice as many turns. The same seed gives
+    the same clip; a generator is advanced. Raises `UsageError` for what can't be drawn.
     """
     wanted = _checked(frames, size, sentences, types)
     rng = np.random.default_rng(seed)
     width, height = size
     for _ in range(SCENES):
-        shared = 1.0 if wanted == ("order",) else SHARED
+        shared = 1.0 if set(wanted) == {"order"} else SHARED
         actors = draw_scene(rng, frames=frames, width=width, height=height, shared=shared)
         things = tuple(actor.thing for actor in actors)
         said = write_sentences(rng, Facts(things, width, height), count=sentences, types=wanted)
@@ -47,7 +47,7 @@ def make_clip(
 
 def _checked(frames: int, size: tuple[int, int], sentences: int, types: Sequence[str] | None) -> tuple[str, ...]:
     """The wanted types, without those that so short a clip can't show."""
-    wanted = tuple(dict.fromkeys(TYPES if types is None else types))
+    wanted = tuple(TYPES if types is None else types)
     unknown = sorted(set(wanted) - set(TYPES))
     if unknown or not wanted:
         raise UsageError(f"unknown sentence types {unknown}: use some of {', '.join(TYPES)}")
