@@ -10,6 +10,7 @@ import torch
 from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.model.config import VIRST_NANO
 from virst_cli.model.prompt import PromptBuilder
+from virst_cli.model.seg_model import SegModel
 from virst_cli.model.virst import Virst
 from virst_cli.segmenter import Segmenter
 from virst_cli.training.data import WorldClips
@@ -55,6 +56,22 @@ def test_a_stage_changes_only_what_it_trains(tmp_path):
     changed = {name for name, value in made.teacher.state_dict().items() if not torch.equal(value, before[name])}
     assert any("memory_attention" in name for name in changed)
     assert not any("language_model" in name or "vision" in name or "image_encoder" in name for name in changed)
+
+
+def test_propagation_is_taught_before_the_first_anchor_and_after_the_last_too(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    """As in use, where anchors lie in the middle of their shares of a video."""
+    asked: list[tuple[int, list[int]]] = []
+    propagate = SegModel.propagate
+
+    def noted(model: SegModel, features, frame, anchors, *rest):
+        asked.append((frame, sorted(anchors)))
+        return propagate(model, features, frame, anchors, *rest)
+
+    monkeypatch.setattr(SegModel, "propagate", noted)
+    trainer(tmp_path, recipe=(replace(SHORT[-1], steps=6, batches=((1, 16, 1, 0),)),)).run()
+    assert any(frame < anchors[0] for frame, anchors in asked)
+    assert any(frame > anchors[-1] for frame, anchors in asked)
+    assert len({len(anchors) for _, anchors in asked}) > 1
 
 
 def test_twenty_steps_make_the_losses_fall(tmp_path):

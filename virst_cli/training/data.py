@@ -19,7 +19,7 @@ from virst_cli.training.batch import Batch, covered
 from virst_cli.world import COLOURS, KINDS, TYPES, Clip, Event, make_clip
 
 LONGEST_SENTENCE = 16  # words that training asks back
-SHAPES = (*((128, 128),) * 5, (192, 108), *((108, 192),) * 2, (160, 120), (256, 256))  # width, height of a batch's clips
+SHAPES = (*((128, 128),) * 4, (192, 108), *((108, 192),) * 3, (160, 120), (256, 256))  # width, height of a batch's clips
 LONG = 32  # frames; a batch of that many may be every n-th frame of longer clips, as the model sees a long video
 STRIDES = (1, 2, 5, 10)
 COMPRESSED = 0.35  # of the clips have been through a JPEG of a quality between these

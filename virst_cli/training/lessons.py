@@ -158,12 +158,11 @@ class WorldTeacher(Teacher):
         return {**self.tower_knows(batch, seen), **self.sentence_means(batch, seen, self.understand(batch, seen))}
 
     def think_lesson(self, batch: WorldBatch, looks: int, generator: torch.Generator) -> Losses:
-        """Understood, but with eyes that stay as they are."""
-        with torch.no_grad():
-            seen = self.see(batch)
+        """Understood, but with a trunk that stays as it is; where each sentence's target is must be found by content alone."""
+        seen = self.see(batch)
         states = self.understand(batch, seen)
         match = self._matches(states, self.grids(batch, seen), on_cells(batch.share(batch.targets).flatten(0, 1)))
-        return {**self.sentence_means(batch, seen, states), "match": match}
+        return {**self.tower_knows(batch, seen), **self.sentence_means(batch, seen, states), "match": match}
 
     def join_lesson(self, batch: WorldBatch, looks: int, generator: torch.Generator) -> Losses:
         seen = self.see(batch)

@@ -22,6 +22,12 @@ KNOWLEDGE = {
 WARM_UP = 50  # steps
 
 SAM_SEES = ("fusion.seg_model.image_encoder",)
+TOWER = (  # but for its trunk, which it shares with SAM 2 while both learn
+    "vision.vision_tower.patch_embed.proj",
+    "vision.vision_tower.patch_embed.motion",
+    "vision.vision_tower.blocks",
+    "vision.vision_tower.vision_layernorm",
+)
 SAM_DECODES = ("fusion.seg_model.sam_mask_decoder", "fusion.seg_model.sam_prompt_encoder", "fusion.seg_model.no_mem_embed")
 SAM_REMEMBERS = (
     "fusion.seg_model.memory_attention",
@@ -73,8 +79,7 @@ class Stage:
 
 
 EASY = ("attribute", "plural", "nothing")  # first of all, or kind and colour are never bound to what is seen
-HARD = ("motion", "position", "order", "nothing")  # what the tower's tokens say less plainly than kind and colour
-LAST = (*TYPES, "order", "order", "nothing", "nothing")  # more of what is answered worst
+MORE = (*TYPES, "motion", "position", "order", "order", "nothing", "nothing")  # more turns for what is answered worst
 TIMELESS = tuple(name for name in TYPES if name != "order")
 
 SEE = Stage(
@@ -102,14 +107,14 @@ UNDERSTAND = Stage(
     batches=((5, 8, 6, 0), (5, 8, 6, 0), (3, 16, 6, 0), (5, 8, 6, 0), (5, 8, 6, 0), (3, 16, 6, 0), (1, 32, 6, 0)),
     types=((0.12, EASY), (0.23, TIMELESS), (1.0, TYPES)),
 )
-THINK = Stage(  # with eyes that stay as they are a sentence costs a third, and language needs many
+THINK = Stage(  # with a trunk that stays as it is a sentence costs half, and language needs many
     "think",
-    steps=4200,
+    steps=5400,
     rate=1e-3,
-    trains=("vision.mm_projector", "language_model", "fusion.seg_prompter.content"),
-    losses={"words": 0.3, "heat": 1.0, "point": 0.4, "moment": 0.4, "exists": 1.0, "target": 0.3, "match": 1.0},
-    batches=((5, 8, 12, 0), (3, 16, 12, 0), (5, 8, 12, 0), (3, 16, 12, 0), (2, 32, 10, 0)),
-    types=((0.5, TYPES), (0.7, HARD), (1.0, TYPES)),
+    trains=(*TOWER, "vision.mm_projector", "language_model", "fusion.seg_prompter.content"),
+    losses={**KNOWLEDGE, "exists": 1.0, "vocabulary": 0.1, "tower": 0.3, "match": 1.0},
+    batches=((5, 8, 12, 0), (2, 32, 10, 0), (3, 16, 12, 0), (2, 32, 10, 0), (2, 24, 12, 0)),
+    types=((0.4, TYPES), (1.0, MORE)),
     cosine=0.2,
 )
 JOIN = Stage(
@@ -124,22 +129,22 @@ JOIN = Stage(
 )
 SHARPEN = Stage(
     "sharpen",
-    steps=2000,
+    steps=2400,
     rate=1e-3,
     trains=(*SAM_DECODES, "vision.mm_projector", "language_model", "fusion.seg_prompter"),
     losses={**MASKS, "attention": 0.5, "words": 0.1, "heat": 0.5, "point": 0.2, "moment": 0.2, "exists": 0.5, "target": 0.1},
-    batches=(*((4, 8, 6, 8), (2, 16, 6, 12)) * 3, (4, 8, 6, 8), (1, 32, 4, 16)),
-    types=((0.7, TYPES), (1.0, LAST)),
+    batches=((4, 8, 6, 8), (2, 16, 6, 12), (1, 32, 5, 14), (2, 16, 6, 12), (4, 8, 6, 8), (1, 24, 6, 14)),
+    types=((0.7, TYPES), (1.0, MORE)),
     cosine=0.3,
 )
 PROPAGATE = Stage(
     "propagate",
-    steps=780,
+    steps=900,
     rate=1e-3,
     trains=(*SAM_REMEMBERS, *SAM_DECODES),
     slow=SAM_DECODES,
     losses={"mask": 2.0, "iou": 0.3, "object": 1.0, "occupancy": 0.5},
-    batches=((4, 8, 3, 0), (3, 12, 3, 0)),
+    batches=((4, 8, 3, 0), (2, 24, 3, 0), (3, 12, 3, 0), (1, 32, 4, 0)),  # in long ones there is more to remember
     cosine=0.4,
 )
 RECIPE = (SEE, READ, UNDERSTAND, THINK, JOIN, SHARPEN, PROPAGATE)

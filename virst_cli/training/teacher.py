@@ -18,11 +18,12 @@ from virst_cli.model.pixels import normalise
 from virst_cli.model.seg_model import FrameFeatures, Tracked
 from virst_cli.model.virst import Packed, Virst, pack
 from virst_cli.model.vision_tower import TrunkPatches
-from virst_cli.tracking.anchors import choose
 from virst_cli.training import losses
 from virst_cli.training.batch import Batch
+from virst_cli.video.sample import spread
 
 Losses = dict[str, Tensor]
+ANCHOR_GAPS = (3, 9)  # frames from one anchor to the next, in training: as in videos of a hundred to three hundred frames
 # for some hundred tokens the fused attention of CPUs takes two to five times as long backwards
 FEW_TOKENS = sdpa_kernel(SDPBackend.MATH)
 
@@ -147,7 +148,7 @@ class Teacher(nn.Module):
 
     @FEW_TOKENS
     def propagate_lesson(self, batch: Batch, looks: int, generator: torch.Generator) -> Losses:
-        """Anchors from frozen prompts, as few as published, and every other frame of the clip from memory."""
+        """Anchors from frozen prompts, spread as in use, and every other frame of the clip from memory."""
         clips, frames, queries = *batch.images.shape[:2], batch.targets.shape[1]
         seg = self.model.fusion.seg_model
         with torch.no_grad():
@@ -168,7 +169,8 @@ class Teacher(nn.Module):
         recent: dict[int, Tracked] = {}
         asked: list[Losses] = []
         tracked: list[Losses] = []
-        for t in choose(frames):
+        gap = int(torch.randint(*ANCHOR_GAPS, (), generator=generator))
+        for t in spread(frames, -(-frames // gap)):  # also frames before the first and after the last
             anchors[t] = seg.anchor(at(t), prompts[:, :, t].contiguous())
             asked.append(compared(t))
         for t in sorted(set(range(frames)) - set(anchors)):
