@@ -19,8 +19,8 @@ from virst_cli.checkpoints.lora import SCALING, LowRankUpdates
 from virst_cli.checkpoints.manifest import sha256
 from virst_cli.checkpoints.sources import Source, shards
 from virst_cli.checkpoints.tokenizer import FILES, read_tokenizer
-from virst_cli.checkpoints.weights import listed, parameters_on_meta
-from virst_cli.errors import DiskFull, WeightsError
+from virst_cli.checkpoints.weights import parameters_on_meta
+from virst_cli.errors import DiskFull, WeightsError, listed
 from virst_cli.model.config import VIRST_7B, VirstConfig
 from virst_cli.model.virst import Virst
 

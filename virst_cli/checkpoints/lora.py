@@ -8,8 +8,7 @@ from collections.abc import Mapping
 
 from torch import Size, Tensor
 
-from virst_cli.checkpoints.weights import listed
-from virst_cli.errors import WeightsError
+from virst_cli.errors import WeightsError, listed
 from virst_cli.model.config import LanguageConfig
 
 SCALING = 0.25  # alpha / rank = 16 / 64

@@ -14,8 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from virst_cli.checkpoints.weights import listed
-from virst_cli.errors import WeightsError
+from virst_cli.errors import WeightsError, listed
 
 WRAPPERS = ("module.", "base_model.model.")  # left in names by DeepSpeed and by peft
 OURS = {  # published prefix -> ours

@@ -19,7 +19,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from virst_cli.checkpoints.filenames import CONFIG, INDEX, SINGLE, TOKENIZER
 from virst_cli.checkpoints.manifest import verify
 from virst_cli.checkpoints.remedy import remedy
-from virst_cli.errors import WeightsError
+from virst_cli.errors import WeightsError, listed
 from virst_cli.model.config import VirstConfig
 from virst_cli.model.prompt import PromptBuilder
 
@@ -140,12 +140,6 @@ def _of_norms(module: nn.Module) -> set[str]:
         if isinstance(part, nn.LayerNorm | nn.GroupNorm)
         for parameter in part.state_dict()
     }
-
-
-def listed(names: Sequence[str], limit: int = 5) -> str:
-    """Names for a message: the first few and how many there are."""
-    shown = ", ".join(names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
 
 
 def _shards(path: Path) -> dict[str, Path]:

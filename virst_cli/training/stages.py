@@ -79,7 +79,7 @@ class Stage:
 
 
 EASY = ("attribute", "plural", "nothing")  # first of all, or kind and colour are never bound to what is seen
-MORE = (*TYPES, "motion", "position", "order", "order", "nothing", "nothing")  # more turns for what is answered worst
+MORE = (*TYPES, "motion", "position", "relation", "order", "order", "nothing")  # more turns for what is answered worst
 TIMELESS = tuple(name for name in TYPES if name != "order")
 
 SEE = Stage(
@@ -109,12 +109,12 @@ UNDERSTAND = Stage(
 )
 THINK = Stage(  # with a trunk that stays as it is a sentence costs half, and language needs many
     "think",
-    steps=5400,
+    steps=6900,
     rate=1e-3,
     trains=(*TOWER, "vision.mm_projector", "language_model", "fusion.seg_prompter.content"),
     losses={**KNOWLEDGE, "exists": 1.0, "vocabulary": 0.1, "tower": 0.3, "match": 1.0},
     batches=((5, 8, 12, 0), (2, 32, 10, 0), (3, 16, 12, 0), (2, 32, 10, 0), (2, 24, 12, 0)),
-    types=((0.4, TYPES), (1.0, MORE)),
+    types=((0.6, TYPES), (1.0, MORE)),
     cosine=0.2,
 )
 JOIN = Stage(

@@ -8,13 +8,11 @@ import numpy as np
 
 from virst_cli.bench.datasets.tables import Video
 from virst_cli.bench.metrics import Mask
-from virst_cli.errors import OutputError, UsageError
+from virst_cli.errors import OutputError, UsageError, listed
 from virst_cli.outputs import rle
 from virst_cli.video.source import shown
 
 Row = Sequence[Any]  # an annotation: per frame an RLE, a list of them (those of one frame together), or None
-
-NAMED = 5  # of what is lacking
 
 
 class MaskTable:
@@ -74,8 +72,7 @@ class UnionOfRles:
 def require_masks(place: Path, lacking: Sequence[str]) -> None:
     """Raises `UsageError` that names what lacks masks in a file or folder, if something does."""
     if lacking:
-        names = ", ".join(lacking[:NAMED]) + (f" and {len(lacking) - NAMED} more" if len(lacking) > NAMED else "")
-        raise UsageError(f"{shown(place)} lacks masks for {names}; fetch it again")
+        raise UsageError(f"{shown(place)} lacks masks for {listed(lacking)}; fetch it again")
 
 
 def _codes(entry: Any) -> list[Any]:

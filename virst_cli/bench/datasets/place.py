@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from virst_cli.errors import UsageError
+from virst_cli.errors import UsageError, listed
 from virst_cli.video.source import shown
 
 LISTED = 8  # names of what was found instead
@@ -45,5 +45,4 @@ def _names(folder: Path) -> str:
         names = sorted(shown(Path(path.name)) + "/" * path.is_dir() for path in folder.iterdir() if path.name[0] != ".")
     except OSError as error:
         return f"nothing ({error.strerror})"
-    rest = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + rest if names else "nothing"
+    return listed(names, LISTED) or "nothing"
