@@ -1,12 +1,12 @@
 """Do the parts earn their place? The paper's ablations on virst-nano, at a smaller budget.
 
-    python tests/benchmarks/ablations.py FOLDER [--start TRAINING.pt] [--effort 0.15] [--videos 48]
+    python tests/benchmarks/ablations.py FOLDER [--start TRAINING.pt] [--effort 0.1] [--videos 48]
     python tests/benchmarks/ablations.py --anchors MODEL [--videos 48]
 
 The first form trains variants in FOLDER and scores them on held-out clips of the synthetic world. They share what the
-alignment has made (the recipe's stages see, read, understand and think), trained here or taken from a training's state with
---start; then each goes through the others (join, sharpen, propagate) with `effort` of their steps. A stopped run goes on where
-it was. The second form scores one model with other numbers of anchors.
+alignment has made (the recipe's stages see, read and understand), trained here or taken from a training's state with --start;
+then each goes through join, sharpen and propagate with `effort` of their steps. *think*, the longest, is left out of all. A
+stopped run goes on where it was. The second form scores one model with other numbers of anchors.
 """
 
 import argparse
@@ -26,13 +26,13 @@ from virst_cli.training.data import WorldClips
 from virst_cli.training.export import export
 from virst_cli.training.lessons import from_nothing
 from virst_cli.training.loop import STATE, Trainer
-from virst_cli.training.stages import JOIN, PROPAGATE, READ, SEE, SHARPEN, THINK, UNDERSTAND, Stage, scaled
+from virst_cli.training.stages import JOIN, PROPAGATE, READ, SEE, SHARPEN, UNDERSTAND, Stage, scaled
 from virst_cli.training.vocabulary import word_tokenizer
 from virst_cli.world import vocabulary
 
 SEED = 2000
 FRAMES = 32  # of the clips with more and fewer anchors: all are fusion frames
-ALIGN, MASKS, MEMORY = (SEE, READ, UNDERSTAND, THINK), (JOIN, SHARPEN), (PROPAGATE,)
+ALIGN, MASKS, MEMORY = (SEE, READ, UNDERSTAND), (JOIN, SHARPEN), (PROPAGATE,)
 # prompts then are the [SEG] states through one linear layer, the same for every frame
 NO_FUSION = replace(VIRST_NANO, segmentation=replace(VIRST_NANO.segmentation, prompter_layers=0))
 
@@ -41,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--start", type=Path)
-    parser.add_argument("--effort", type=float, default=0.15)
+    parser.add_argument("--effort", type=float, default=0.1)
     parser.add_argument("--videos", type=int, default=48)
     parser.add_argument("--anchors", metavar="MODEL")
     asked = parser.parse_args()
