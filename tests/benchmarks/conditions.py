@@ -3,7 +3,8 @@
     python tests/benchmarks/conditions.py [MODEL] [VIDEOS]
 
 Sizes and aspect ratios, heavy compression, other words, and clips ten and twenty times as long as most of those in training
-(the last in two chunks). Every line is J&F on held-out clips of the synthetic world, and how it differs from the first.
+(the last in two chunks; and both again with --chunk 32, where every frame is an anchor of virst-nano). Every line is J&F on
+held-out clips of the synthetic world, and how it differs from the first.
 """
 
 import re
@@ -19,6 +20,7 @@ import virst_cli
 from virst_cli.bench import Dataset, Sample, run
 from virst_cli.bench.datasets.world import WorldSet
 from virst_cli.bench.metrics import region
+from virst_cli.plan import CHUNK
 from virst_cli.segmenter import Segmenter
 
 SEED = 1000
@@ -86,14 +88,18 @@ def main(model: str, videos: int) -> None:
         "upper case": Changed(world(), said(str.upper)),
         "a question": Changed(world(), said(question)),
         "160 frames": world(videos // 2, frames=160),
-        "320 frames, two chunks": world(videos // 4, frames=320),
+        "320 frames": world(videos // 4, frames=320),
     }
     segmenter = virst_cli.load(model)
     plain = None
-    for name, dataset in conditions.items():
+    measured = [(name, dataset, CHUNK) for name, dataset in conditions.items()]
+    measured += [(f"{name}, --chunk 32", conditions[name], 32) for name in ("160 frames", "320 frames")]
+    for name, dataset, chunk in measured:
+        segmenter.chunk = chunk
         found = run(without_objects(dataset), segmenter, name=segmenter.name).as_dict()["scores"]["J&F"]
         plain = found if plain is None else plain
-        print(f"{name:24s} {len(dataset):4d} clips   J&F {found:5.1f}   {found - plain:+5.1f}", flush=True)
+        print(f"{name:26s} {len(dataset):4d} clips   J&F {found:5.1f}   {found - plain:+5.1f}", flush=True)
+    segmenter.chunk = CHUNK
     before, after, count = returned(segmenter, world(videos // 2, frames=160))
     print(f"{count} targets leave and come back: J {before:.1f} before they leave, {after:.1f} after they came back")
 

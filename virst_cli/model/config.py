@@ -169,5 +169,6 @@ VIRST_NANO = VirstConfig(
         fusion_strides=(1,),
         frames_per_anchor=1,
         content_match=6,
+        present_from=2.5,
     ),
 )  # fmt: skip

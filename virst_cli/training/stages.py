@@ -139,12 +139,13 @@ SHARPEN = Stage(
 )
 PROPAGATE = Stage(
     "propagate",
-    steps=900,
+    steps=1000,
     rate=1e-3,
     trains=(*SAM_REMEMBERS, *SAM_DECODES),
     slow=SAM_DECODES,
     losses={"mask": 2.0, "iou": 0.3, "object": 1.0, "occupancy": 0.5},
-    batches=((4, 8, 3, 0), (2, 24, 3, 0), (3, 12, 3, 0), (1, 32, 4, 0)),  # in long ones there is more to remember
+    batches=((4, 8, 3, 0), (2, 24, 3, 0), (3, 12, 3, 0), (1, 28, 4, 0)),  # none of 32, which may be every n-th frame
+    types=((1.0, (*TYPES, "motion", "position", "order")),),  # where things look alike
     cosine=0.4,
 )
 RECIPE = (SEE, READ, UNDERSTAND, THINK, JOIN, SHARPEN, PROPAGATE)
