@@ -15,20 +15,19 @@ from virst_cli.outputs.png import PngFolder
 from virst_cli.video.write import VideoWriter
 from virst_cli.world import make_clip
 
-EXAMPLES = {  # name: seed, type of the sentence, sentence, numbers of the things it means
-    "dogs": (3425, "order", "the dog that jumps last", (0,)),
-    "cars": (5011, "order", "the car that jumps first", (2,)),
-    "pack": (5146, "plural", "all the blue dogs", (0, 2)),
-    "nobody": (5075, "nothing", "the blue cat that jumps", ()),
+EXAMPLES = {  # name: seed, frames, type of the sentence, sentence, numbers of the things it means
+    "dogs": (3417, 16, "order", "the dog that jumps last", (2,)),
+    "cars": (5011, 24, "order", "the car that jumps first", (2,)),
+    "pack": (5146, 24, "plural", "all the blue dogs", (0, 2)),
+    "nobody": (5075, 24, "nothing", "the blue cat that jumps", ()),
 }
 SIZE = (384, 384)
-FRAMES = 24
 RATE = Fraction(8)
 
 
 def main(folder: Path) -> None:
-    for name, (seed, kind, sentence, targets) in EXAMPLES.items():
-        clip = make_clip(seed, frames=FRAMES, size=SIZE, sentences=8, types=(kind,))
+    for name, (seed, frames, kind, sentence, targets) in EXAMPLES.items():
+        clip = make_clip(seed, frames=frames, size=SIZE, sentences=8, types=(kind,))
         if not any(said.targets == targets for said in clip.sentences):
             raise SystemExit(f"the world of seed {seed} has changed: it says nothing that means {targets}")
         meant = np.isin(clip.ids, [target + 1 for target in targets])  # T,H,W
@@ -38,7 +37,7 @@ def main(folder: Path) -> None:
         with PngFolder(folder / f"{name}.masks") as masks:
             for index, mask in enumerate(meant):
                 masks.write(np.uint8(255) * mask, float(index / RATE))
-        print(f"{name}.mp4: {FRAMES} frames; {sentence!r} covers {meant.mean():.1%} of them")
+        print(f"{name}.mp4: {frames} frames; {sentence!r} covers {meant.mean():.1%} of them")
 
 
 if __name__ == "__main__":
