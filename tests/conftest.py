@@ -18,7 +18,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """virst-nano's shape with random weights, as a model folder: for tests of everything but the answers."""
+    """virst-nano's shape with random weights, as a model folder: for tests of everything but the answers.
+
+    Without the rule that only sure answers are shown: random weights are sure of nothing.
+    """
+    from dataclasses import replace
+
     import torch
 
     from virst_cli.checkpoints.folder import new_model_folder
@@ -28,10 +33,11 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from virst_cli.world import vocabulary
 
     torch.manual_seed(1)
+    config = replace(VIRST_NANO, segmentation=replace(VIRST_NANO.segmentation, present_from=None))
     folder = tmp_path_factory.mktemp("models") / "random"
     with new_model_folder(folder) as writer:
-        writer.shard("model", {name: value.clone() for name, value in Virst(VIRST_NANO).state_dict().items()})
-        writer.finish(VIRST_NANO, word_tokenizer(vocabulary()), {"weights": "random"})
+        writer.shard("model", {name: value.clone() for name, value in Virst(config).state_dict().items()})
+        writer.finish(config, word_tokenizer(vocabulary()), {"weights": "random"})
     return folder
 
 

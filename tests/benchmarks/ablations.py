@@ -33,8 +33,10 @@ from virst_cli.world import vocabulary
 SEED = 2000
 FRAMES = 32  # of the clips with more and fewer anchors: all are fusion frames
 ALIGN, MASKS, MEMORY = (SEE, READ, UNDERSTAND), (JOIN, SHARPEN), (PROPAGATE,)
+# without the score that an anchor must have: it was found for virst-nano's own weights
+WHOLE = replace(VIRST_NANO, segmentation=replace(VIRST_NANO.segmentation, present_from=None))
 # prompts then are the [SEG] states through one linear layer, the same for every frame
-NO_FUSION = replace(VIRST_NANO, segmentation=replace(VIRST_NANO.segmentation, prompter_layers=0))
+NO_FUSION = replace(WHOLE, segmentation=replace(WHOLE.segmentation, prompter_layers=0))
 
 
 def main() -> None:
@@ -55,14 +57,14 @@ def main() -> None:
 def variants(folder: Path, start: Path | None, effort: float, videos: int) -> None:
     """Train the variants, score each."""
     if start is None:
-        trained(folder / "start", VIRST_NANO, scaled(ALIGN, effort), None)
+        trained(folder / "start", WHOLE, scaled(ALIGN, effort), None)
         start = folder / "start" / STATE
     masks, memory = scaled(MASKS, effort), scaled(MEMORY, effort)
     for name, config, recipe, begin in (
-        ("without-stage-3", VIRST_NANO, masks, start),
-        ("whole", VIRST_NANO, memory, folder / "without-stage-3" / STATE),
+        ("without-stage-3", WHOLE, masks, start),
+        ("whole", WHOLE, memory, folder / "without-stage-3" / STATE),
         ("without-fusion", NO_FUSION, masks + memory, start),
-        ("without-stage-1", VIRST_NANO, masks + memory, None),
+        ("without-stage-1", WHOLE, masks + memory, None),
     ):
         model = folder / f"{name}.model"
         if not model.exists():
