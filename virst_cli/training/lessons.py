@@ -158,7 +158,7 @@ class WorldTeacher(Teacher):
         return {**self.tower_knows(batch, seen), **self.sentence_means(batch, seen, self.understand(batch, seen))}
 
     def think_lesson(self, batch: WorldBatch, looks: int, generator: torch.Generator) -> Losses:
-        """Understood, but with a trunk that stays as it is; where each sentence's target is must be found by content alone."""
+        """Understood, but with a trunk that stays as it is; and the SegPrompter's content term must find the target as well."""
         seen = self.see(batch)
         states = self.understand(batch, seen)
         match = self._matches(states, self.grids(batch, seen), on_cells(batch.share(batch.targets).flatten(0, 1)))

@@ -40,7 +40,7 @@ def make_clip(
             images, ids = render(rng, actors, frames=frames, width=width, height=height)
             return Clip(images, ids, things, said)
     raise UsageError(
-        f"no sentence of type {', '.join(wanted)} fits a clip of {frames} frames of {width}x{height}: "
+        f"no sentence of type {', '.join(dict.fromkeys(wanted))} fits a clip of {frames} frames of {width}x{height}: "
         "ask for more frames or types"
     )
 
