@@ -75,8 +75,8 @@ class Estimate:
         """Seconds of each stage, for which the machine's speed is measured; None where the number of frames is not known."""
         if self._plan is None or self.frames is None:
             return None
-        request, sizes = self.job.request, self._sizes
-        parts = chunks(self.frames, self._plan, request.chunk, self._config.segmentation.frames_per_anchor)
+        request, sizes, model = self.job.request, self._sizes, self._config.segmentation
+        parts = chunks(self.frames, self._plan, request.chunk or model.chunk, model.frames_per_anchor)
         effort = Effort(self._config, self.frames, len(self._plan.looks), parts, len(request.sentences))
         speed = _speed(request.device, self._dtype)
         read = {"look": sizes.vision, "anchor": sizes.fusion, "reason": sizes.language, "track": 0}

@@ -26,8 +26,8 @@ from virst_cli.video.source import shown
 class Request:
     """What was asked, as it was typed.
 
-    start, end: seconds; chunk: frames that share anchors; formats: of the renderings; max_memory: bytes, which decide nothing
-    about the masks.
+    start, end: seconds; chunk: frames that share anchors, None: as many as suit the model; formats: of the renderings;
+    max_memory: bytes, which decide nothing about the masks.
     """
 
     video: Path
@@ -37,7 +37,7 @@ class Request:
     model: str | None = None
     device: str = "auto"
     dtype: str = "auto"
-    chunk: int = 256
+    chunk: int | None = None
     faithful: bool = False
     max_memory: int | None = None
     start: float = 0.0
@@ -89,7 +89,7 @@ class Job:
         """Everything that a run leaves: renderings, then the record."""
         return [*self.pictures, self.folder / MASKS, self.folder / RUN]
 
-    def manifest(self, *, model: str, device: str, dtype: str) -> dict[str, Any]:
+    def manifest(self, *, model: str, device: str, dtype: str, chunk: int) -> dict[str, Any]:
         """What decides about the masks, and so whether frames of an interrupted run may be used."""
         request, info = self.request, self.info
         video = {"size": [info.height, info.width], "rate": f"{info.rate.numerator}/{info.rate.denominator}"}
@@ -97,14 +97,14 @@ class Job:
             "video": {**identity(request.video), **video, "start": request.start, "end": request.end},
             "sentences": list(request.sentences),
             "model": {"name": model, "sha256": weight_sums(self.model)},
-            "settings": {"device": device, "dtype": dtype, "chunk": request.chunk, "faithful": request.faithful},
+            "settings": {"device": device, "dtype": dtype, "chunk": chunk, "faithful": request.faithful},
         }
 
 
 def _check_range(request: Request) -> None:
     """Raises UsageError for a part of the video that can't hold a frame."""
-    if request.chunk < 1:
-        raise UsageError(f"--chunk {request.chunk}: a chunk holds one frame at least; 256 is the default")
+    if request.chunk is not None and request.chunk < 1:
+        raise UsageError(f"--chunk {request.chunk}: a chunk holds one frame at least; leave it out for what suits the model")
     if request.end is not None and request.end <= request.start:
         raise UsageError(
             f"--end {request.end:g} is not after --start {request.start:g}; both are seconds since the video's start"

@@ -12,7 +12,6 @@ from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.errors import UsageError
 from virst_cli.footprint import Footprint
 from virst_cli.memory import free_bytes
-from virst_cli.plan import CHUNK
 from virst_cli.segmenter import Segmenter
 from virst_cli.stay import choose
 
@@ -22,7 +21,7 @@ def load(
     *,
     device: str = "auto",
     dtype: str = "auto",
-    chunk: int = CHUNK,
+    chunk: int | None = None,
     faithful: bool = False,
     max_memory: int | None = None,
     many: bool = True,
@@ -33,10 +32,10 @@ def load(
     here), or nothing for the best that is installed.
     device: `auto` (an accelerator if there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
     dtype: `auto` (bfloat16 on an accelerator and for models that fill the memory, else float32), `float32`, `bfloat16`,
-    `float16`. chunk: frames that share anchors; memory does not depend on it. faithful: encode the fusion frames apart,
-    with the published code's other resize filter; slower, for comparison with papers. max_memory: bytes that it may take, of the
-    device or, on the CPU, of the machine; by default most of what is free. many: more than one video is to come, so that weights
-    that stay in memory save time.
+    `float16`. chunk: frames that share anchors, by default as many as suit the model; memory does not depend on it.
+    faithful: encode the fusion frames apart, with the published code's other resize filter; slower, for comparison with papers.
+    max_memory: bytes that it may take, of the device or, on the CPU, of the machine; by default most of what is free. many: more
+    than one video is to come, so that weights that stay in memory save time.
 
     Raises WeightsError (exit code 4) when the model is missing or damaged, UsageError for a device or dtype that is not there,
     OutOfMemory when `max_memory` is too little for one sentence about a 720p video.
@@ -44,7 +43,7 @@ def load(
     folder = ModelFolder.open(find(None if model is None else str(model)))
     verify_once(folder.path)
     chosen = _device(device)
-    if chunk < 1:
+    if chunk is not None and chunk < 1:
         raise UsageError(f"a chunk of {chunk} frames is none; use --chunk 256")
     precision_name = precision.choose(dtype, folder.config, on_device=chosen.type != "cpu")
     footprint = Footprint(

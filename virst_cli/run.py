@@ -56,7 +56,7 @@ class Run:
             max_memory=request.max_memory, many=False,
         )  # fmt: skip
         self.manifest = {
-            **job.manifest(model=self.segmenter.name, device=self.device, dtype=self.dtype),
+            **job.manifest(model=self.segmenter.name, device=self.device, dtype=self.dtype, chunk=self.segmenter.chunk),
             "versions": {"virst": __version__, "torch": torch.__version__, "python": platform.python_version()},
         }
 

@@ -26,7 +26,7 @@ from virst_cli.model.prompt import Prompt
 from virst_cli.model.seg_model import FrameFeatures, SegModel, Tracked
 from virst_cli.model.virst import Fusion, Vision, pack
 from virst_cli.parts import Parts
-from virst_cli.plan import CHUNK, Chunk, Plan, chunks
+from virst_cli.plan import Chunk, Plan, chunks
 from virst_cli.stay import Stay
 from virst_cli.tracking.propagate import Tracker
 from virst_cli.video.probe import probe
@@ -84,13 +84,13 @@ class Segmenter:
         *,
         device: torch.device,
         dtype: torch.dtype = torch.float32,
-        chunk: int = CHUNK,
+        chunk: int | None = None,
         faithful: bool = False,
         stay: Stay = Stay.everything,
     ) -> None:
         self.parts = Parts(folder, device=device, dtype=dtype, stay=stay)
         self.prompt_builder = folder.prompt_builder
-        self.chunk = chunk
+        self.chunk = chunk or folder.config.segmentation.chunk
         self.faithful = faithful
 
     @property

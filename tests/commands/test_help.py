@@ -89,8 +89,8 @@ def test_every_command_says_what_it_does_and_ends_with_examples(command: list[st
 
 
 @pytest.mark.parametrize("command", ["segment", "batch"])
-def test_the_default_chunk_is_the_librarys(command: str, virst: Virst):
-    assert f"[default: {CHUNK}]" in virst(command, "--help").out
+def test_the_published_chunk_is_named(command: str, virst: Virst):
+    assert f"(published: {CHUNK})" in " ".join(virst(command, "--help").out.split())
 
 
 @pytest.fixture(scope="module")

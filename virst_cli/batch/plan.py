@@ -24,7 +24,7 @@ class Settings:
     formats: Sequence[str] = ("overlay",)
     model: str | None = None
     dtype: str = "auto"
-    chunk: int = 256
+    chunk: int | None = None
     faithful: bool = False
     max_memory: int | None = None
     overwrite: bool = False

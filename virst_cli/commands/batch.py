@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from virst_cli.commands.options import (
-    CHUNK,
     Chunk,
     Device,
     Dtype,
@@ -56,7 +55,7 @@ def batch(
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
-    chunk: Chunk = CHUNK,
+    chunk: Chunk = None,
     faithful: Faithful = False,
     max_memory: MaxMemory = None,
     resume: Annotated[bool, typer.Option("--resume/--overwrite", help="Go on with what is done, or do every video anew.")] = True,

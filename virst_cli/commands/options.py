@@ -23,13 +23,14 @@ def size(text: str) -> int:
     return found
 
 
-CHUNK = 256  # as in virst_cli.plan, which would bring numpy along
 Model = Annotated[
     str | None, typer.Option("--model", help="Model: a name, a folder, or owner/name on the Hub; default: the best.")
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 Dtype = Annotated[str, typer.Option("--dtype", help="auto, float32, bfloat16 or float16.")]
-Chunk = Annotated[int, typer.Option("--chunk", metavar="N", help="Frames that share anchors.")]
+Chunk = Annotated[
+    int | None, typer.Option("--chunk", metavar="N", help="Frames that share anchors; default: the model's (published: 256).")
+]
 MaxMemory = Annotated[
     int | None,
     typer.Option("--max-memory", parser=size, metavar="SIZE", help="Keep weights in memory as far as SIZE, such as 4GB, allows."),

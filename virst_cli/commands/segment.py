@@ -9,7 +9,7 @@ import typer
 from virst_cli.commands.clock import seconds
 from virst_cli.commands.model_note import say_model
 from virst_cli.commands.needs import for_json, in_words
-from virst_cli.commands.options import CHUNK, AsJson, Chunk, Device, Dtype, Faithful, Formats, MaxMemory, Model
+from virst_cli.commands.options import AsJson, Chunk, Device, Dtype, Faithful, Formats, MaxMemory, Model
 from virst_cli.commands.summary import SCHEMA_VERSION, summary
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def segment(
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
-    chunk: Chunk = CHUNK,
+    chunk: Chunk = None,
     start: Annotated[
         float, typer.Option("--start", parser=seconds, metavar="TIME", help="Begin here: seconds or HH:MM:SS.")
     ] = 0.0,

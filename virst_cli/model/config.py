@@ -93,6 +93,7 @@ class SegmentationConfig:
     prompter_heads: int = 8
     prompter_layers: int = 2
     frames_per_anchor: int = 4  # one of so many fusion frames is answered from the sentence alone; the others are tracked
+    chunk: int = 256  # frames that share anchors, unless the user says otherwise; more spread the anchors thinner
     content_match: int = 0  # time functions of a content term in the SegPrompter's attention; 0: no such term, as published
     initial_fusion: bool = False
     present_from: float | None = None  # a chunk shows what a sentence says if one anchor scores above this; None: no such rule
@@ -168,6 +169,7 @@ VIRST_NANO = VirstConfig(
         iou_hidden=128,
         fusion_strides=(1,),
         frames_per_anchor=1,
+        chunk=32,
         content_match=6,
         present_from=2.5,
     ),
