@@ -3,17 +3,15 @@
     python tests/benchmarks/conditions.py [MODEL] [VIDEOS]
 
 Sizes and aspect ratios, heavy compression, other words, and clips ten and twenty times as long as most of those in training
-(the last in two chunks; and both again with --chunk 32, where every frame is an anchor of virst-nano). Every line is J&F on
-held-out clips of the synthetic world, and how it differs from the first.
+(both also in chunks as published, so that most frames are tracked). Every line is J&F on held-out clips of the synthetic world,
+and how it differs from the first.
 """
 
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import imageio_ffmpeg
 import numpy as np
 
 import virst_cli
@@ -22,6 +20,7 @@ from virst_cli.bench.datasets.world import WorldSet
 from virst_cli.bench.metrics import region
 from virst_cli.plan import CHUNK
 from virst_cli.segmenter import Segmenter
+from virst_cli.training.compression import through_h264
 
 SEED = 1000
 SYNONYMS = {
@@ -51,14 +50,7 @@ class Changed:
 
 def compressed(sample: Sample) -> Sample:
     """Through H.264 at a quality that nobody would want."""
-    frames = np.stack(list(sample.frames))
-    count, height, width, _ = frames.shape
-    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"]
-    ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error"]
-    squeeze = ["-c:v", "libx264", "-crf", "40", "-pix_fmt", "yuv420p", "-f", "matroska", "-"]
-    small = subprocess.run([*ffmpeg, *raw, "-i", "-", *squeeze], input=frames.tobytes(), capture_output=True, check=True).stdout
-    back = subprocess.run([*ffmpeg, "-i", "-", *raw, "-"], input=small, capture_output=True, check=True).stdout
-    return replace(sample, frames=list(np.frombuffer(back, np.uint8).reshape(count, height, width, 3)))
+    return replace(sample, frames=list(through_h264(np.stack(list(sample.frames)), 40)))
 
 
 def said(how: Callable[[str], str]) -> Callable[[Sample], Sample]:
@@ -92,14 +84,15 @@ def main(model: str, videos: int) -> None:
     }
     segmenter = virst_cli.load(model)
     plain = None
-    measured = [(name, dataset, CHUNK) for name, dataset in conditions.items()]
-    measured += [(f"{name}, --chunk 32", conditions[name], 32) for name in ("160 frames", "320 frames")]
+    own = segmenter.chunk
+    measured = [(name, dataset, own) for name, dataset in conditions.items()]
+    measured += [(f"{name}, --chunk {CHUNK}", conditions[name], CHUNK) for name in ("160 frames", "320 frames")]
     for name, dataset, chunk in measured:
         segmenter.chunk = chunk
         found = run(without_objects(dataset), segmenter, name=segmenter.name).as_dict()["scores"]["J&F"]
         plain = found if plain is None else plain
         print(f"{name:26s} {len(dataset):4d} clips   J&F {found:5.1f}   {found - plain:+5.1f}", flush=True)
-    segmenter.chunk = CHUNK
+    segmenter.chunk = own
     before, after, count = returned(segmenter, world(videos // 2, frames=160))
     print(f"{count} targets leave and come back: J {before:.1f} before they leave, {after:.1f} after they came back")
 

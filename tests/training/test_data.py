@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from virst_cli.model.prompt import PromptBuilder
+from virst_cli.training.compression import through_h264
 from virst_cli.training.data import AROUND, collate, draw
 from virst_cli.training.vocabulary import word_tokenizer
 from virst_cli.world import TYPES, make_clip, vocabulary
@@ -35,6 +36,41 @@ def test_cells_say_how_much_of_them_a_sentence_covers():
     share = batch.share(batch.targets)[0, 0]  # T,cells
     mask = clip.masks(clip.sentences[0])
     np.testing.assert_allclose(share.numpy().sum(1) * 16 * 16, mask.sum((1, 2)), rtol=1e-5)
+
+
+def test_of_events_in_order_only_the_first_or_the_last_is_the_moment():
+    clips = [make_clip(seed, frames=24, sentences=4, types=["order"]) for seed in range(30)]
+    batch = collate(clips, PROMPTS, 4, 128)
+    several = 0
+    for b, clip in enumerate(clips):
+        for s, sentence in enumerate(clip.sentences):
+            (target,) = sentence.targets
+            starts = [e.start for e in clip.things[target].events if e.name == sentence.event]
+            decisive = starts[0 if sentence.which == "first" else -1]
+            marked = batch.moments[b, s, :, target].nonzero()[:, 0]
+            others = [t for t in starts if abs(t - decisive) > 2 * AROUND]
+            assert decisive in marked and not set(others) & set(marked.tolist()), sentence.text
+            several += len(others)
+    assert several > 10, "nothing was left out"
+
+
+def test_a_mask_tells_which_things_it_shows():
+    clips = [make_clip(seed, frames=8, sentences=2, types=["attribute"]) for seed in range(3)]
+    batch = collate(clips, PROMPTS, 2, 128)
+    clip = torch.arange(3)
+    other = ~batch.targets[:, 0] & (batch.kind >= 0)  # not what was asked for: what the mask shows counts
+    for wanted in (batch.targets[:, 0], other, torch.zeros_like(other)):
+        found = {t: 20 * batch.masks(clip, torch.full((3,), t), wanted) - 10 for t in (2, 5)}
+        assert torch.equal(batch.shown(clip, found), wanted)
+
+
+def test_compressed_clips_are_the_same_clips_smoother():
+    frames = make_clip(2, frames=8).frames
+    back = through_h264(frames, 40)
+    assert back.shape == frames.shape and back.dtype == frames.dtype
+    far = np.abs(back.astype(int) - frames).mean()
+    assert 2 < far < 20  # noise of 5 is smoothed away; nothing else is
+    assert np.array_equal(back, through_h264(frames, 40))
 
 
 def test_every_sentence_of_the_world_is_within_the_vocabulary():

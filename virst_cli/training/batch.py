@@ -1,11 +1,13 @@
 """What one step of training sees: clips, what is asked about them, and which pixels are meant."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from virst_cli.model.prompt import Prompt
@@ -25,6 +27,20 @@ class Batch(ABC):
     @abstractmethod
     def masks(self, clip: Tensor, time: Tensor, targets: Tensor) -> Tensor:
         """Truth (R,H,W) float of R rows: targets (R,K) in frame `time` (R,) of `clip` (R,)."""
+
+    def shown(self, clip: Tensor, found: Mapping[int, Tensor]) -> Tensor:
+        """Things (R,K) bool that mask logits (R,h,w) of some frames, by time, show for the most part; clips (R,)."""
+        things = self.targets.shape[2]
+        inside, area = torch.zeros(len(clip), things), torch.zeros(len(clip), things)
+        for time, logits in found.items():
+            for k, one in enumerate(torch.eye(things, dtype=torch.bool)):
+                truth = self.masks(clip, torch.full_like(clip, time), one.expand(len(clip), -1))
+                seen = (
+                    F.interpolate(logits.detach()[:, None], size=truth.shape[1:], mode="bilinear", align_corners=False)[:, 0] > 0
+                )
+                inside[:, k] += (seen * truth).sum((1, 2))
+                area[:, k] += truth.sum((1, 2))
+        return inside > 0.5 * area
 
     def share(self, targets: Tensor) -> Tensor:
         """Share of every cell that shows the targets (B,S,K) of a sentence, (B,S,T,cells)."""

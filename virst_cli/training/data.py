@@ -3,27 +3,25 @@
 A batch is drawn from its own seed, so a resumed run sees the batches that an uninterrupted one would have seen.
 """
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.training.batch import Batch, covered
-from virst_cli.world import COLOURS, KINDS, TYPES, Clip, Event, make_clip
+from virst_cli.training.compression import through_h264
+from virst_cli.world import COLOURS, KINDS, TYPES, Clip, Event, Sentence, Thing, make_clip
 
 LONGEST_SENTENCE = 16  # words that training asks back
 SHAPES = (*((128, 128),) * 4, (192, 108), *((108, 192),) * 3, (160, 120), (256, 256))  # width, height of a batch's clips
 LONG = 32  # frames; a batch of that many may be every n-th frame of longer clips, as the model sees a long video
-STRIDES = (1, 2, 5, 10)
-COMPRESSED = 0.35  # of the clips have been through a JPEG of a quality between these
-QUALITY = (10, 60)
+STRIDES = (1, 2, 3, 5, 5, 10)
+COMPRESSED = 0.35  # of the clips have been through H.264 at a constant rate factor between these
+CRF = (26, 45)
 AROUND = 2  # frames before and after a sudden event that show it
 NOTHING = -1  # label of a cell or a slot without a thing; ignored by the losses that only concern things
 
@@ -73,7 +71,7 @@ def draw(
         _every(stride, make_clip(rng, frames=frames * stride, size=shape, sentences=sentences, types=types)) for _ in range(clips)
     ]
     drawn = [
-        replace(clip, frames=_compressed(clip.frames, int(rng.integers(*QUALITY)))) if rng.random() < COMPRESSED else clip
+        replace(clip, frames=through_h264(clip.frames, int(rng.integers(*CRF)))) if rng.random() < COMPRESSED else clip
         for clip in drawn
     ]
     return collate(drawn, prompts, sentences, size)
@@ -100,9 +98,8 @@ def collate(clips: Sequence[Clip], prompts: PromptBuilder, sentences: int, size:
         for s, sentence in enumerate(chosen):
             targets[b, s, list(sentence.targets)] = True
             for k in sentence.targets:
-                for event in clip.things[k].events:
-                    if event.name == sentence.event:
-                        moments[b, s, _window(event), k] = True
+                for event in _decisive(sentence, clip.things[k]):
+                    moments[b, s, _window(event), k] = True
         asked.append([prompts.build(sentence.text) for sentence in chosen])
         said.append([prompts.tokenizer.encode(sentence.text).ids[:LONGEST_SENTENCE] for sentence in chosen])
     ids = np.stack([clip.ids for clip in clips])
@@ -141,16 +138,12 @@ def _every(stride: int, clip: Clip) -> Clip:
     return replace(clip, frames=clip.frames[::stride], ids=clip.ids[::stride], things=things)
 
 
+def _decisive(sentence: Sentence, thing: Thing) -> Sequence[Event]:
+    """The events by which a target is known: all of that name, or only its first or its last."""
+    events = [event for event in thing.events if event.name == sentence.event]
+    return {"first": events[:1], "last": events[-1:], None: events}[sentence.which]
+
+
 def _window(event: Event) -> slice:
     sudden = event.end - event.start == 1
     return slice(max(0, event.start - AROUND), event.end + AROUND - 1) if sudden else slice(event.start, event.end)
-
-
-def _compressed(frames: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.uint8]:
-    """Frames (T,H,W,3) as they come back from JPEG."""
-    out = np.empty_like(frames)
-    for t, frame in enumerate(frames):
-        file = io.BytesIO()
-        Image.fromarray(frame).save(file, "JPEG", quality=quality)
-        out[t] = np.asarray(Image.open(file))
-    return out

@@ -30,7 +30,7 @@ class OwnBatch(Batch):
 
     def masks(self, clip: Tensor, time: Tensor, targets: Tensor) -> Tensor:
         """Truth (R,H,W) float of R rows: targets (R,S) in frame `time` (R,) of `clip` (R,)."""
-        return self.truth[clip, time, targets.float().argmax(1)].float()
+        return (self.truth[clip, time] & targets[:, :, None, None]).any(1).float()
 
 
 class OwnVideos:

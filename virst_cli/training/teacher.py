@@ -148,7 +148,10 @@ class Teacher(nn.Module):
 
     @FEW_TOKENS
     def propagate_lesson(self, batch: Batch, looks: int, generator: torch.Generator) -> Losses:
-        """Anchors from frozen prompts, spread as in use, and every other frame of the clip from memory."""
+        """Anchors from frozen prompts, spread as in use, and every other frame of the clip from memory.
+
+        Tracking is to follow what the anchors show, right or wrong: what is meant is none of its business.
+        """
         clips, frames, queries = *batch.images.shape[:2], batch.targets.shape[1]
         seg = self.model.fusion.seg_model
         with torch.no_grad():
@@ -160,9 +163,9 @@ class Teacher(nn.Module):
         def at(time: int) -> FrameFeatures:
             return seen.at(clip * frames + time)
 
-        def compared(time: int) -> Losses:
+        def compared(time: int, things: Tensor) -> Losses:
             masks, ious, _, score = self._raw.pop()
-            return _compared(masks, ious, score, batch.masks(clip, torch.full_like(clip, time), targets))
+            return _compared(masks, ious, score, batch.masks(clip, torch.full_like(clip, time), things))
 
         self._raw.clear()
         anchors: dict[int, Tracked] = {}
@@ -172,10 +175,11 @@ class Teacher(nn.Module):
         gap = int(torch.randint(*ANCHOR_GAPS, (), generator=generator))
         for t in spread(frames, -(-frames // gap)):  # also frames before the first and after the last
             anchors[t] = seg.anchor(at(t), prompts[:, :, t].contiguous())
-            asked.append(compared(t))
+            asked.append(compared(t, targets))
+        shown = batch.shown(clip, {t: anchor.logits[:, 0] for t, anchor in anchors.items()})
         for t in sorted(set(range(frames)) - set(anchors)):
             recent[t] = seg.propagate(at(t), t, anchors, recent, frames)
-            tracked.append({**compared(t), **self.while_tracking(batch, t, clip, targets)})
+            tracked.append({**compared(t, shown), **self.while_tracking(batch, t, clip, shown)})
         found = _mean(tracked)
         # the decoder goes on learning, and must not forget how to answer an anchor
         return {**found, **{name: (found[name] + value) / 2 for name, value in _mean(asked).items() if name != "J"}}

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from virst_cli.world.predicates import RELATIONS, SIDES, Facts, Truth
-from virst_cli.world.things import COLOURS, EVENTS, KINDS, SIZES, Sentence, Thing
+from virst_cli.world.things import COLOURS, EVENTS, KINDS, SIZES, Sentence, Thing, Which
 from virst_cli.world.words import (
     ANIMALS,
     ASKING,
@@ -40,7 +40,8 @@ WEIGHTS = {  # how early a type gets its turn; order and size fit few clips, the
     "nothing": 0.55,
 }
 T = TypeVar("T")
-Proposal = tuple[str, Sequence[int]] | tuple[str, Sequence[int], str] | None  # text, targets, perhaps an event
+# text, targets, perhaps an event, perhaps which of these
+Proposal = tuple[str, Sequence[int]] | tuple[str, Sequence[int], str] | tuple[str, Sequence[int], str, Which] | None
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,8 @@ class _Writer:
         for _ in range(PROPOSALS):
             proposal = propose()
             if proposal is not None and proposal[0] not in known:
-                text, targets, *event = proposal
-                return Sentence(self._asked(text), type_, tuple(sorted(targets)), *event)
+                text, targets, event, which = (*proposal, None, None)[:4]
+                return Sentence(self._asked(text), type_, tuple(sorted(targets)), event, which)
         return None
 
     # chance and words
@@ -246,7 +247,7 @@ class _Writer:
             return None
         event, which, noun = self._pick(happened), self._pick(ORDERS), self._noun(i, colour=0.15)
         target = self.facts.first_or_last(self._group(noun), event, which)
-        return None if target is None else (self._ordered(noun, event, which), [target], event)
+        return None if target is None else (self._ordered(noun, event, which), [target], event, which)
 
     def _ordered(self, noun: _Noun, event: str, which: str) -> str:
         verb, who = self._pick(VERBS[event]), self._say(noun)

@@ -4,6 +4,7 @@ Everything here is plain data: `scene` fills it in, `render` draws it, `grammar`
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,8 @@ SIZES = ("small", "large")
 STATES = ("absent", "still", "left", "right", "air")  # what a thing does in one frame; air is the flight of a jump
 EVENTS = ("left", "right", "still", "jump", "stop", "enter", "leave")
 TYPES = ("attribute", "plural", "motion", "size", "position", "relation", "order", "nothing")
+
+Which = Literal["first", "last"]
 
 ABSENT, STILL, LEFT, RIGHT, AIR = range(len(STATES))
 
@@ -50,6 +53,7 @@ class Sentence:
     type: str
     targets: tuple[int, ...]
     event: str | None = None  # what its targets do, where the sentence says it
+    which: Which | None = None  # of these events, where the sentence says it
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from virst_cli.world.things import Which
+
 NOUNS: dict[str, tuple[tuple[str, str], ...]] = {  # singular, plural
     "dog": (("dog", "dogs"), ("dog", "dogs"), ("puppy", "puppies")),
     "cat": (("cat", "cats"), ("cat", "cats"), ("kitten", "kittens")),
@@ -76,6 +78,6 @@ RELATION_WORDS = {
     "below": ("below", "under"),
     "next": ("next to", "near", "beside", "close to"),
 }
-ORDERS = ("first", "last")
+ORDERS: tuple[Which, ...] = ("first", "last")
 ASKING = ("find {}", "show me {}", "segment {}", "where is {}?", "can you see {}?")  # around a description
 FUNCTION_WORDS = ("the", "that", "which", "is", "all", "of", "every", "to", "where")
