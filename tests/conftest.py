@@ -20,7 +20,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """virst-nano's shape with random weights, as a model folder: for tests of everything but the answers.
 
-    Without the rule that only sure answers are shown: random weights are sure of nothing.
+    Without the rule that only sure answers are shown: random weights are sure of nothing. In chunks as published, so that
+    frames are tracked.
     """
     from dataclasses import replace
 
@@ -29,11 +30,12 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from virst_cli.checkpoints.folder import new_model_folder
     from virst_cli.model.config import VIRST_NANO
     from virst_cli.model.virst import Virst
+    from virst_cli.plan import CHUNK
     from virst_cli.training.vocabulary import word_tokenizer
     from virst_cli.world import vocabulary
 
     torch.manual_seed(1)
-    config = replace(VIRST_NANO, segmentation=replace(VIRST_NANO.segmentation, present_from=None))
+    config = replace(VIRST_NANO, segmentation=replace(VIRST_NANO.segmentation, present_from=None, chunk=CHUNK))
     folder = tmp_path_factory.mktemp("models") / "random"
     with new_model_folder(folder) as writer:
         writer.shard("model", {name: value.clone() for name, value in Virst(config).state_dict().items()})

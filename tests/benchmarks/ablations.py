@@ -1,15 +1,19 @@
 """Do the parts earn their place? The paper's ablations on virst-nano, at a smaller budget.
 
     python tests/benchmarks/ablations.py FOLDER [--start TRAINING.pt] [--effort 0.1] [--videos 48]
+    python tests/benchmarks/ablations.py FOLDER --finished TRAINING.pt [--effort 0.1] [--videos 48]
     python tests/benchmarks/ablations.py --anchors MODEL [--videos 48]
 
 The first form trains variants in FOLDER and scores them on held-out clips of the synthetic world. They share what the
 alignment has made (the recipe's stages see, read and understand), trained here or taken from a training's state with --start;
 then each goes through join, sharpen and propagate with `effort` of their steps. *think*, the longest, is left out of all. A
-stopped run goes on where it was. The second form scores one model with other numbers of anchors.
+stopped run goes on where it was. The second form takes the second fusion out of the model at the end of a training, which then
+gets `effort` of sharpen to do without, and sharpens the whole model as long. The third scores one model with other numbers of
+anchors.
 """
 
 import argparse
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
@@ -38,11 +42,14 @@ WHOLE = replace(VIRST_NANO, segmentation=replace(VIRST_NANO.segmentation, presen
 # prompts then are the [SEG] states through one linear layer, the same for every frame
 NO_FUSION = replace(WHOLE, segmentation=replace(WHOLE.segmentation, prompter_layers=0))
 
+Variant = tuple[str, VirstConfig, tuple[Stage, ...], Path | None]  # name, model, stages, state that it begins with
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--start", type=Path)
+    parser.add_argument("--finished", type=Path)
     parser.add_argument("--effort", type=float, default=0.1)
     parser.add_argument("--videos", type=int, default=48)
     parser.add_argument("--anchors", metavar="MODEL")
@@ -50,22 +57,29 @@ def main() -> None:
     torch.set_num_threads(1)
     if asked.anchors:
         anchors(asked.anchors, asked.videos)
+    elif asked.finished:
+        again = scaled((SHARPEN,), asked.effort)
+        table = (("whole-again", WHOLE, again, asked.finished), ("fusion-taken-out", NO_FUSION, again, asked.finished))
+        variants(asked.folder, table, asked.videos)
     else:
-        variants(asked.folder, asked.start, asked.effort, asked.videos)
+        variants(asked.folder, from_alignment(asked.folder, asked.start, asked.effort), asked.videos)
 
 
-def variants(folder: Path, start: Path | None, effort: float, videos: int) -> None:
-    """Train the variants, score each."""
+def from_alignment(folder: Path, start: Path | None, effort: float) -> Iterator[Variant]:
+    """The variants that go through what comes after the alignment."""
     if start is None:
         trained(folder / "start", WHOLE, scaled(ALIGN, effort), None)
         start = folder / "start" / STATE
     masks, memory = scaled(MASKS, effort), scaled(MEMORY, effort)
-    for name, config, recipe, begin in (
-        ("without-stage-3", WHOLE, masks, start),
-        ("whole", WHOLE, memory, folder / "without-stage-3" / STATE),
-        ("without-fusion", NO_FUSION, masks + memory, start),
-        ("without-stage-1", WHOLE, masks + memory, None),
-    ):
+    yield "without-stage-3", WHOLE, masks, start
+    yield "whole", WHOLE, memory, folder / "without-stage-3" / STATE
+    yield "without-fusion", NO_FUSION, masks + memory, start
+    yield "without-stage-1", WHOLE, masks + memory, None
+
+
+def variants(folder: Path, table: Iterable[Variant], videos: int) -> None:
+    """Train the variants, score each."""
+    for name, config, recipe, begin in table:
         model = folder / f"{name}.model"
         if not model.exists():
             export(trained(folder / name, config, recipe, begin), model)

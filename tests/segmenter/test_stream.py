@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from virst_cli.checkpoints.store import embedded
 from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.errors import SentenceError, UsageError
 from virst_cli.model.config import VIRST_NANO
@@ -69,6 +70,12 @@ def test_sentences_asked_together_differ(random_model):
 def test_each_frame_passes_the_image_encoder_once_whatever_the_number_of_sentences(random_model, encoded, faithful, extra):
     list(segmenter(random_model, faithful=faithful).segment_frames(clip(20), SENTENCES))
     assert encoded == [1] * (20 + extra)
+
+
+def test_chunks_are_as_long_as_suits_the_model_unless_they_are_told(random_model):
+    assert segmenter(random_model).chunk == 256
+    assert segmenter(embedded()).chunk == VIRST_NANO.segmentation.chunk == 32
+    assert segmenter(embedded(), chunk=64).chunk == 64
 
 
 def test_each_frame_passes_the_image_encoder_once_in_several_chunks_too(random_model, encoded):
