@@ -17,7 +17,9 @@ from virst_cli.training.compression import through_h264
 from virst_cli.world import COLOURS, KINDS, TYPES, Clip, Event, Sentence, Thing, make_clip
 
 LONGEST_SENTENCE = 16  # words that training asks back
-SHAPES = (*((128, 128),) * 4, (192, 108), *((108, 192),) * 3, (160, 120), (256, 256))  # width, height of a batch's clips
+SHAPES = (  # width, height of a batch's clips
+    *((128, 128),) * 4, (192, 108), (320, 180), (108, 192), (180, 320), (160, 120), (256, 256),
+)  # fmt: skip
 LONG = 32  # frames; a batch of that many may be every n-th frame of longer clips, as the model sees a long video
 STRIDES = (1, 2, 3, 5, 5, 10)
 COMPRESSED = 0.35  # of the clips have been through H.264 at a constant rate factor between these

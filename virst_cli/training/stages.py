@@ -109,12 +109,12 @@ UNDERSTAND = Stage(
 )
 THINK = Stage(  # with a trunk that stays as it is a sentence costs half, and language needs many
     "think",
-    steps=6900,
+    steps=8400,
     rate=1e-3,
     trains=(*TOWER, "vision.mm_projector", "language_model", "fusion.seg_prompter.content"),
     losses={**KNOWLEDGE, "exists": 1.0, "vocabulary": 0.1, "tower": 0.3, "match": 1.0},
-    batches=((5, 8, 12, 0), (2, 32, 10, 0), (3, 16, 12, 0), (2, 32, 10, 0), (2, 24, 12, 0)),
-    types=((0.6, TYPES), (1.0, MORE)),
+    batches=((5, 8, 12, 0), (2, 32, 10, 0), (3, 16, 12, 0), (2, 32, 10, 0), (2, 32, 10, 0), (2, 24, 12, 0)),
+    types=((0.5, TYPES), (1.0, (*MORE, "order"))),
     cosine=0.2,
 )
 JOIN = Stage(
@@ -152,12 +152,12 @@ RECIPE = (SEE, READ, UNDERSTAND, THINK, JOIN, SHARPEN, PROPAGATE)
 
 TUNE = Stage(  # on somebody's own videos
     "tune",
-    steps=200,
-    rate=5e-4,
+    steps=400,
+    rate=8e-4,
     trains=(*SAM_SEES, *SAM_DECODES, "vision", "language_model", "fusion.seg_prompter"),
     losses={"mask": 2.0, "iou": 0.5, "object": 1.0, "attention": 0.5},
     batches=((1, 32, 4, 12),),  # 32: as many frames as the model sees in use
-    cosine=0.3,
+    cosine=0.5,
 )
 REMEMBER = replace(PROPAGATE, steps=40, rate=5e-4, losses={"mask": 2.0, "iou": 0.3, "object": 0.5}, batches=((1, 32, 3, 0),))
 FINE_TUNING = (TUNE, REMEMBER)
