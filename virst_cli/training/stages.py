@@ -119,13 +119,14 @@ THINK = Stage(  # with a trunk that stays as it is a sentence costs half, and la
 )
 JOIN = Stage(
     "join",
-    steps=480,
+    steps=780,
     rate=8e-4,
     trains=(*SAM_SEES, *SAM_DECODES, "vision", "language_model", "fusion.seg_prompter"),
     losses={**MASKS, "attention": 1.0, **KNOWLEDGE, "heat": 0.7},
     fades=(("attention", 0.3), ("heat", 0.5)),
     types=((0.25, EASY), (1.0, TYPES)),
     batches=((4, 8, 6, 3), (4, 8, 6, 3), (2, 16, 6, 5), (4, 8, 6, 3), (4, 8, 6, 3), (1, 32, 4, 8)),
+    cosine=0.4,
 )
 SHARPEN = Stage(
     "sharpen",
