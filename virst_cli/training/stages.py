@@ -153,7 +153,7 @@ RECIPE = (SEE, READ, UNDERSTAND, THINK, JOIN, SHARPEN, PROPAGATE)
 
 TUNE = Stage(  # on somebody's own videos
     "tune",
-    steps=400,
+    steps=520,
     rate=8e-4,
     trains=(*SAM_SEES, *SAM_DECODES, "vision", "language_model", "fusion.seg_prompter"),
     losses={"mask": 2.0, "iou": 0.5, "object": 1.0, "attention": 0.5},
