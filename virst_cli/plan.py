@@ -9,13 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from virst_cli.model.config import SegmentationConfig
-from virst_cli.tracking.anchors import PUBLISHED, choose
+from virst_cli.tracking.anchors import CHUNK, PUBLISHED, choose
 from virst_cli.video.sample import flex, spread
 
 LOOKS = 64  # frames for the language model, at most; a model's configuration may say less
 FUSION_FRAMES = 32  # at most, a chunk
-CHUNK = SegmentationConfig.chunk
 
 
 @dataclass(frozen=True)

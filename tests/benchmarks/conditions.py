@@ -18,8 +18,8 @@ import virst_cli
 from virst_cli.bench import Dataset, Sample, run
 from virst_cli.bench.datasets.world import WorldSet
 from virst_cli.bench.metrics import region
-from virst_cli.plan import CHUNK
 from virst_cli.segmenter import Segmenter
+from virst_cli.tracking.anchors import CHUNK
 from virst_cli.training.compression import through_h264
 
 SEED = 1000

@@ -10,7 +10,7 @@ import pytest
 
 from tests.commands.conftest import Virst
 from tests.commands.running import Zygote, cold, environment
-from virst_cli.plan import CHUNK
+from virst_cli.tracking.anchors import CHUNK
 
 COMMANDS = [
     ["segment"],

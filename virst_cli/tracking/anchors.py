@@ -10,6 +10,7 @@ import numpy as np
 from virst_cli.model.config import SegmentationConfig
 
 PUBLISHED = SegmentationConfig.frames_per_anchor
+CHUNK = SegmentationConfig.chunk  # frames that share anchors, as published
 
 
 def choose(fusion_frames: int, per_anchor: int = PUBLISHED) -> list[int]:
