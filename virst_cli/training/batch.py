@@ -33,11 +33,10 @@ class Batch(ABC):
         things = self.targets.shape[2]
         inside, area = torch.zeros(len(clip), things), torch.zeros(len(clip), things)
         for time, logits in found.items():
+            whole = F.interpolate(logits.detach()[:, None], size=self.images.shape[-2:], mode="bilinear", align_corners=False)
+            seen = whole[:, 0] > 0  # R,H,W
             for k, one in enumerate(torch.eye(things, dtype=torch.bool)):
                 truth = self.masks(clip, torch.full_like(clip, time), one.expand(len(clip), -1))
-                seen = (
-                    F.interpolate(logits.detach()[:, None], size=truth.shape[1:], mode="bilinear", align_corners=False)[:, 0] > 0
-                )
                 inside[:, k] += (seen * truth).sum((1, 2))
                 area[:, k] += truth.sum((1, 2))
         return inside > 0.5 * area

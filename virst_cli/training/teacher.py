@@ -23,7 +23,7 @@ from virst_cli.training.batch import Batch
 from virst_cli.video.sample import spread
 
 Losses = dict[str, Tensor]
-ANCHOR_GAPS = (3, 9)  # 3 to 8 frames from one anchor to the next, as virst-nano has them in 100 to 256 frames
+ANCHOR_GAPS = (3, 9)  # 3 to 8 frames from one anchor to the next, as virst-nano has them in chunks of 100 to 256 frames
 # for some hundred tokens the fused attention of CPUs takes two to five times as long backwards
 FEW_TOKENS = sdpa_kernel(SDPBackend.MATH)
 

@@ -6,7 +6,7 @@ describe it by some of its looks, and say something about it; the predicates the
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -40,8 +40,15 @@ WEIGHTS = {  # how early a type gets its turn; order and size fit few clips, the
     "nothing": 0.55,
 }
 T = TypeVar("T")
-# text, targets, perhaps an event, perhaps which of these
-Proposal = tuple[str, Sequence[int]] | tuple[str, Sequence[int], str] | tuple[str, Sequence[int], str, Which] | None
+
+
+class _Proposal(NamedTuple):
+    """A sentence that may be said; the fields are those of `Sentence`."""
+
+    text: str
+    targets: Sequence[int]
+    event: str | None = None
+    which: Which | None = None
 
 
 @dataclass(frozen=True)
@@ -94,12 +101,12 @@ class _Writer:
 
     def write(self, type_: str, known: dict[str, Sentence]) -> Sentence | None:
         """A sentence of this type whose text is not known yet, if a few proposals yield one."""
-        propose: Callable[[], Proposal] = getattr(self, f"_{type_}")
+        propose: Callable[[], _Proposal | None] = getattr(self, f"_{type_}")
         for _ in range(PROPOSALS):
             proposal = propose()
-            if proposal is not None and proposal[0] not in known:
-                text, targets, event, which = (*proposal, None, None)[:4]
-                return Sentence(self._asked(text), type_, tuple(sorted(targets)), event, which)
+            if proposal is not None and proposal.text not in known:
+                targets = tuple(sorted(proposal.targets))
+                return Sentence(self._asked(proposal.text), type_, targets, proposal.event, proposal.which)
         return None
 
     # chance and words
@@ -133,12 +140,12 @@ class _Writer:
 
     # the types of sentences
 
-    def _attribute(self) -> Proposal:
+    def _attribute(self) -> _Proposal | None:
         i = self._pick(self.everyone)
         noun = self._noun(i, colour=0.8, generic=0.25)
         if (noun.kind == "thing" and noun.colour is None) or len(self._group(noun)) != 1:
             return None
-        return self._looks(noun), [i]
+        return _Proposal(self._looks(noun), [i])
 
     def _looks(self, noun: _Noun) -> str:
         if noun.colour and self._chance(0.12):
@@ -146,19 +153,19 @@ class _Writer:
             return self._pick((f"which {plain} is {noun.colour}?", f"the {plain} that is {noun.colour}"))
         return f"the {self._say(noun)}"
 
-    def _plural(self) -> Proposal:
+    def _plural(self) -> _Proposal | None:
         noun = self._noun(self._pick(self.everyone), colour=0.5, generic=0.3)
         group = self._group(noun)
         if len(group) < 2:
             return None
-        return self._several(noun), group
+        return _Proposal(self._several(noun), group)
 
     def _several(self, noun: _Noun) -> str:
         many = self._say(noun, many=True)
         each = f"every {self._say(noun)}" if noun.colour or noun.kind != "thing" else f"all of the {many}"
         return self._pick((f"all the {many}", f"all {many}", f"the {many}", each))
 
-    def _motion(self) -> Proposal:
+    def _motion(self) -> _Proposal | None:
         if self.facts.frames < SHORTEST:
             return None
         i = self._pick(self.everyone)
@@ -170,23 +177,23 @@ class _Writer:
         targets = _true(group, [self.facts.does(k, event) for k in group])
         if not targets or (len(group) == 1 and self._chance(0.75)):  # prefer sentences where the verb decides
             return None
-        return self._acts(noun, event, many=len(targets) > 1), targets, event
+        return _Proposal(self._acts(noun, event, many=len(targets) > 1), targets, event)
 
     def _acts(self, noun: _Noun, event: str, *, many: bool = False) -> str:
         verb, who = self._pick(VERBS[event]), self._say(noun, many=many)
         says = verb.many if many else verb.one
         return self._pick((f"the {who} that {says}",) * 4 + (f"the {who} {verb.ing}",) * 2 + (f"which {who} {says}?",))
 
-    def _size(self) -> Proposal:
+    def _size(self) -> _Proposal | None:
         i = self._pick(self.everyone)
         noun, size = self._noun(i, colour=0.3), self.facts.things[i].size
         group = self._group(noun)
         if len(group) < 2 or [self.facts.things[k].size for k in group].count(size) != 1:
             return None
         text = f"the {self._say(noun, before=self._pick(SIZE_WORDS[size] + SUPERLATIVES[size]))}"
-        return text, [i]
+        return _Proposal(text, [i])
 
-    def _position(self) -> Proposal:
+    def _position(self) -> _Proposal | None:
         i, side = self._pick(self.everyone), self._pick(SIDES)
         time = self._pick(("start", "end", None)) if self.facts.frames >= SHORTEST else None
         noun = self._noun(i, colour=0.25)
@@ -194,7 +201,7 @@ class _Writer:
         targets = _true(group, [self.facts.at(k, side, time) for k in group])
         if len(targets) != 1 or (len(group) == 1 and self._chance(0.75)):
             return None
-        return self._stands(noun, side, time), targets
+        return _Proposal(self._stands(noun, side, time), targets)
 
     def _stands(self, noun: _Noun, side: str, time: str | None) -> str:
         who, place = self._say(noun), PLACES[side]
@@ -211,12 +218,12 @@ class _Writer:
             )
         )
 
-    def _relation(self) -> Proposal:
+    def _relation(self) -> _Proposal | None:
         proposal = self._related(true=True)
         if proposal is None:
             return None
         text, group, targets = proposal
-        return None if len(targets) != 1 or (len(group) == 1 and self._chance(0.3)) else (text, targets)
+        return None if len(targets) != 1 or (len(group) == 1 and self._chance(0.3)) else _Proposal(text, targets)
 
     def _related(self, *, true: bool) -> tuple[str, list[int], list[int]] | None:
         """Text, who is meant by its noun, and whom it is true of; None if something is unclear.
@@ -240,21 +247,21 @@ class _Writer:
         form = self._pick((f"the {who} {where}",) * 2 + (f"the {who} that is {where}", f"which {who} is {where}?"))
         return form, group, _true(group, truths)
 
-    def _order(self) -> Proposal:
+    def _order(self) -> _Proposal | None:
         i = self._pick(self.everyone)
         happened = [e for e in ("jump", "stop", "enter", "leave") if self.facts.does(i, e)]
         if not happened:
             return None
         event, which, noun = self._pick(happened), self._pick(ORDERS), self._noun(i, colour=0.15)
         target = self.facts.first_or_last(self._group(noun), event, which)
-        return None if target is None else (self._ordered(noun, event, which), [target], event, which)
+        return None if target is None else _Proposal(self._ordered(noun, event, which), [target], event, which)
 
     def _ordered(self, noun: _Noun, event: str, which: str) -> str:
         verb, who = self._pick(VERBS[event]), self._say(noun)
         that = f"the {who} that {verb.one} {which}"
         return self._pick((that, that, f"the {which} {who} to {verb.many}", f"which {who} {verb.one} {which}?"))
 
-    def _nothing(self) -> Proposal:
+    def _nothing(self) -> _Proposal | None:
         """Something that could well be there, and is not."""
         i, draw = self._pick(self.everyone), float(self.rng.random())
         noun = self._noun(i, colour=0.3)
@@ -279,7 +286,7 @@ class _Writer:
             size = self._pick(SIZES)
             if all(self.facts.things[k].size != size for k in group):
                 text = f"the {self._say(noun, before=self._pick(SIZE_WORDS[size]))}"
-        return None if text is None else (text, [])
+        return None if text is None else _Proposal(text, [])
 
     def _missing_looks(self, i: int) -> str | None:
         """The kind of thing i in another colour, or its colour on another kind; or looks that nobody has at all."""
