@@ -44,7 +44,7 @@ def load(
     verify_once(folder.path)
     chosen = _device(device)
     if chunk is not None and chunk < 1:
-        raise UsageError(f"a chunk of {chunk} frames is none; leave it out for what suits the model")
+        raise UsageError(f"a chunk of {chunk} frames is none; leave out --chunk for what suits the model")
     precision_name = precision.choose(dtype, folder.config, on_device=chosen.type != "cpu")
     footprint = Footprint(
         folder.config, Sizes.of(folder.path), precision.BYTES[precision_name], on_device=chosen.type != "cpu"
