@@ -18,11 +18,11 @@ from virst_cli.world import COLOURS, KINDS, TYPES, Clip, Event, Sentence, Thing,
 
 LONGEST_SENTENCE = 16  # words that training asks back
 SHAPES = (  # width, height of a batch's clips
-    *((128, 128),) * 4, (192, 108), (320, 180), (108, 192), (180, 320), (160, 120), (256, 256),
+    *((128, 128),) * 3, (192, 108), (320, 180), (108, 192), (180, 320), (180, 320), (160, 120), (256, 256),
 )  # fmt: skip
 LONG = 32  # frames; a batch of that many may be every n-th frame of longer clips, as the model sees a long video
 STRIDES = (1, 2, 3, 5, 5, 10)
-COMPRESSED = 0.35  # of the clips have been through H.264 at a constant rate factor between these
+COMPRESSED = 0.5  # of the clips have been through H.264 at a constant rate factor between these
 CRF = (26, 45)
 AROUND = 2  # frames before and after a sudden event that show it
 NOTHING = -1  # label of a cell or a slot without a thing; ignored by the losses that only concern things
