@@ -48,9 +48,9 @@ class Changed:
         return self.change(self.base[index])
 
 
-def compressed(sample: Sample) -> Sample:
-    """Through H.264 at a quality that nobody would want."""
-    return replace(sample, frames=list(through_h264(np.stack(list(sample.frames)), 40)))
+def compressed(crf: int) -> Callable[[Sample], Sample]:
+    """Through H.264 at that rate factor: 36 is bad, 40 a quality that nobody would want."""
+    return lambda sample: replace(sample, frames=list(through_h264(np.stack(list(sample.frames)), crf)))
 
 
 def said(how: Callable[[str], str]) -> Callable[[Sample], Sample]:
@@ -75,7 +75,9 @@ def main(model: str, videos: int) -> None:
         "512x512": world(size=(512, 512)),
         "16:9, 320x180": world(size=(320, 180)),
         "9:16, 180x320": world(size=(180, 320)),
-        "H.264 at CRF 40": Changed(world(), compressed),
+        "H.264 at CRF 36": Changed(world(), compressed(36)),
+        "H.264 at CRF 40": Changed(world(), compressed(40)),
+        "512x512 at CRF 40": Changed(world(size=(512, 512)), compressed(40)),
         "synonyms": Changed(world(), said(synonyms)),
         "upper case": Changed(world(), said(str.upper)),
         "a question": Changed(world(), said(question)),
