@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from tests.goldens_config import convert_goldens, golden_config
+from tests.model.published_run import OVERLAP, frame_ious
 from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.model.seg_model import SegModel
 from virst_cli.model.virst import Virst
@@ -17,7 +18,6 @@ MODULES = 1e-4  # largest difference relative to the largest value, float32 on t
 PROPAGATED = 1e-3  # low-resolution logits
 END_TO_END = 3e-3  # the same, where the frames come from afar
 FOLLOWING = 1e-2  # scores, pointers and IoUs of propagated frames: how far the set says that 2e-6 in its prompts moves them
-OVERLAP = 0.999  # IoU of the masks of a frame, at least
 HALF = 1e-3  # tensors that the set stores in float16
 NO_OBJECT = -1024.0  # all logits of an absent object
 
@@ -28,12 +28,6 @@ def relative_differences(ours: Tensor, golden: Tensor) -> Tensor:
     values = golden[golden != NO_OBJECT]  # they would hide every difference of the others
     scale = values.abs().max().item() if len(values) else 1.0
     return (ours.float() - golden).abs() / max(scale, 1e-30)
-
-
-def frame_ious(ours: Tensor, golden: Tensor) -> Tensor:
-    """Masks (L,H,W) to the IoU of every frame (L,) in float64; both empty counts as 1."""
-    unions, shared = (ours | golden).sum((1, 2)).double(), (ours & golden).sum((1, 2)).double()
-    return torch.where(unions > 0, shared / unions.clamp(min=1), 1.0)
 
 
 @dataclass

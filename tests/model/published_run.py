@@ -4,14 +4,15 @@ No frame choice is made here; which frames, positions and templates to use comes
 
 Every frame hands its memory on rounded to bfloat16. Where a value lies near the middle of two such numbers, the last bit of
 a sum decides, and the next frames make much of it: features of SAM2 that are a part in a million apart, as float32 is from
-float64 and one processor from another, end in one of two answers, logits up to 0.005 apart with one published on either side.
-So a golden clip is run again with its features rounded otherwise until every frame has been met; the tolerances stay.
+float64 and one processor from another, can end in logits that are 0.005 of the largest apart. The published run is one such
+outcome. So a golden clip is run again with its features rounded otherwise until every frame has been met; the tolerances stay.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -23,8 +24,9 @@ from torch import Tensor
 from virst_cli.model.pixels import to_square
 from virst_cli.model.seg_model import POINTER_FRAMES, FrameFeatures, SegModel, Tracked
 
+OVERLAP = 0.999  # IoU of the masks of a frame with the published, at least
 ROUNDING = 1e-6  # relative: SAM2's features in float32 against float64
-ROUNDINGS = 8  # runs of one clip at most; on the processors seen so far, one to four were needed
+ROUNDINGS = 8  # runs of one clip at most; one to three are needed on an Intel Xeon with AMX
 
 
 @dataclass
@@ -73,6 +75,17 @@ def masks_of(folder: Path) -> Tensor:
     return torch.stack(masks)
 
 
+def frame_ious(ours: Tensor, golden: Tensor) -> Tensor:
+    """Masks (L,H,W) to the IoU of every frame (L,) in float64; both empty counts as 1."""
+    unions, shared = (ours | golden).sum((1, 2)).double(), (ours & golden).sum((1, 2)).double()
+    return torch.where(unions > 0, shared / unions.clamp(min=1), 1.0)
+
+
+def masks_used(ours: Tensor, golden: Tensor) -> Tensor:
+    """Masks (L,H,W): the share of its tolerance that every frame uses (L,)."""
+    return (1 - frame_ious(ours, golden)) / (1 - OVERLAP)
+
+
 def encoded(seg_model: SegModel, frames: Sequence[np.ndarray], *, bilinear: bool = False) -> Iterator[FrameFeatures]:
     """SAM2's features, one frame at a time."""
     for rgb in frames:
@@ -114,15 +127,14 @@ def rounded_otherwise(seed: int) -> Iterator[None]:
         yield
 
 
-def nearest(runs: Iterable[Propagation], used: Callable[[Propagation], Tensor]) -> Propagation:
+def nearest(runs: Iterable[Sequence[Any]], used: Callable[[Any], Tensor]) -> list[Any]:
     """Every frame from the run where it uses the least of its tolerance, used(run) (L,); no more runs than it takes."""
-    tracked: list[Tracked] = []
+    found: Sequence[Any] = []
     least = torch.tensor(torch.inf)
     for run in runs:
         now = used(run)
-        closer = (now < least).tolist()
-        tracked = [new if near else old for new, old, near in zip(run.tracked, tracked or run.tracked, closer, strict=True)]
+        found = [new if near else old for new, old, near in zip(run, found or run, (now < least).tolist(), strict=True)]
         least = torch.minimum(now, least)
         if least.max() <= 1:
             break
-    return Propagation(tracked)
+    return list(found)

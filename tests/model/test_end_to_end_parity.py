@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 
 from tests.goldens_config import CHECKPOINT, GOLDENS, facts, tensors
-from tests.model.conftest import END_TO_END, FOLLOWING, HALF, MODULES, OVERLAP, frame_ious, relative_differences
+from tests.model.conftest import END_TO_END, FOLLOWING, HALF, MODULES, relative_differences
 from tests.model.published_run import (
     ROUNDINGS,
     Propagation,
     encoded,
     frames_of,
     masks_of,
+    masks_used,
     nearest,
     propagated,
     rounding,
@@ -28,6 +29,7 @@ from tests.model.published_run import (
 from virst_cli.checkpoints.tokenizer import read_tokenizer
 from virst_cli.model.pixels import to_square
 from virst_cli.model.prompt import PromptBuilder
+from virst_cli.model.seg_model import Tracked
 from virst_cli.model.virst import Virst
 
 pytestmark = pytest.mark.slow
@@ -83,19 +85,18 @@ def test_a_video_and_a_sentence_give_the_published_masks(case, load: Callable[..
     of_anchor = dict(zip(said["anchor_frames"], anchor_prompts.unbind(2), strict=True))
     low, masks = golden["low_res_logits_strided"], masks_of(GOLDENS / "end_to_end" / case / "masks")
     every, video_size = said["low_res_stride"], frames[0].shape[:2]
-
     features = list(encoded(seg_model, frames))
 
-    def runs() -> Iterator[Propagation]:
+    def runs() -> Iterator[list[Tracked]]:
         for rounded in map(rounding, range(ROUNDINGS)):
-            yield propagated(seg_model, [*map(rounded, features)].__getitem__, len(frames), of_anchor)
+            yield propagated(seg_model, [*map(rounded, features)].__getitem__, len(frames), of_anchor).tracked
 
-    def used(run: Propagation) -> Tensor:
-        """The share of its tolerance that every frame uses (L,)."""
+    def used(tracked: list[Tracked]) -> Tensor:
+        run = Propagation(tracked)
         off = relative_differences(run.logits()[:, ::every, ::every], low).flatten(1).amax(1)
-        return torch.maximum(off / END_TO_END, (1 - frame_ious(run.masks(video_size), masks)) / (1 - OVERLAP))
+        return torch.maximum(off / END_TO_END, masks_used(run.masks(video_size), masks))
 
-    ours = nearest(runs(), used)
+    ours = Propagation(nearest(runs(), used))
     agree(file, "low_res_logits_strided", ours.logits()[:, ::every, ::every], low, END_TO_END)
     agree(file, "object_score_logits", ours.scores(), golden["object_score_logits"], FOLLOWING)
     agree(file, "object_pointers", ours.pointers(), golden["object_pointers"], FOLLOWING)

@@ -12,16 +12,14 @@ where the published numbers are closer to each other, or to 0, than is said here
 
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from tests.goldens_config import GOLDENS, facts, golden_config, tensors
-from tests.model.published_run import encoded, frames_of, masks_of, propagated, video_logits
+from tests.model.published_run import encoded, frame_ious, frames_of, masks_of, propagated, video_logits
 from tests.model.test_fusion_parity import features
-from tests.segmenter.test_published import ious
 from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.model.seg_model import FrameFeatures, SegModel
 from virst_cli.model.virst import pack
@@ -140,8 +138,8 @@ def test_anchors_agree_with_the_goldens(dtype: torch.dtype, segmenter: Segmenter
     close("anchor's logits", tracked.logits[seen], logits[seen], dtype, torch.float32)
     close("anchor's scores", tracked.score, scores, dtype, dtype)
     assert torch.equal(tracked.score > 0, scores > 0)
-    masks = ious((tracked.logits[:, 0] > 0).numpy(), (logits[:, 0] > 0).numpy())
-    within("anchor's masks", 1 - min(masks), dtype)
+    masks = frame_ious(tracked.logits[:, 0] > 0, logits[:, 0] > 0)
+    within("anchor's masks", 1 - masks.min().item(), dtype)
 
 
 @each_precision
@@ -172,11 +170,11 @@ def test_propagated_masks_agree_with_the_goldens(
         maps = list(encoded(sam2, frames_of(GOLDENS / clip / "frames")))
         ours = propagated(sam2, maps.__getitem__, said["frames"], dict(zip(said["anchors"], prompts, strict=True)))
     masks = video_logits(ours.logits(), (said["video_height"], said["video_width"])) > 0
-    of_frames = np.array(ious(masks.numpy(), masks_of(GOLDENS / clip / "masks").numpy()))
+    of_frames = frame_ious(masks, masks_of(GOLDENS / clip / "masks"))
     scores, best = golden["object_score_logits"], golden["predicted_ious"].topk(2).values
     close("propagated scores", ours.scores(), scores, dtype, dtype)
     flipped = (ours.scores() > 0) != (scores > 0)
     within("seen or not", scores[flipped].abs().numpy().max(initial=0), dtype)
     other = ours.ious().argmax(1) != golden["predicted_ious"].argmax(1)
     within("which mask", (best[:, 0] - best[:, 1])[other].numpy().max(initial=0), dtype)
-    within("propagated masks", 1 - of_frames[~(flipped | other)].min(), dtype)
+    within("propagated masks", 1 - of_frames[~(flipped | other)].min().item(), dtype)

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from tests.goldens_config import GOLDENS, facts, tensors
-from tests.model.published_run import frames_of, masks_of
-from tests.segmenter.test_published import ious
+from tests.model.published_run import frame_ious, frames_of, masks_of
 from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.model.virst import Vision
 from virst_cli.plan import Plan
@@ -80,11 +79,11 @@ def test_bfloat16_stays_close_from_the_pixels_to_the_masks(
 
     prompts = torch.stack([asked[frame][0] for frame in said["anchor_frames"]], dim=2)
     scores = torch.tensor([answer.scores[0] for answer in answers])
-    masks = np.stack([answer.masks[0] for answer in answers])
-    published = masks_of(GOLDENS / "end_to_end" / case / "masks").numpy()
+    masks = torch.from_numpy(np.stack([answer.masks[0] for answer in answers]))
+    published = masks_of(GOLDENS / "end_to_end" / case / "masks")
     found = (
         off(prompts, golden["anchor_prompts"]),
         off(scores, golden["object_score_logits"].flatten()),
-        1 - float(np.mean(ious(masks, published))),
+        1 - frame_ious(masks, published).mean().item(),
     )
     assert all(value <= allowed for value, allowed in zip(found, BOUNDS[tokens], strict=True)), found
