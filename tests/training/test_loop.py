@@ -82,6 +82,16 @@ def test_twenty_steps_make_the_losses_fall(tmp_path):
     assert last["mask"] < first["mask"]
 
 
+@pytest.mark.parametrize(("halves", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_halves_are_for_processors_that_have_them(tmp_path, monkeypatch: pytest.MonkeyPatch, halves: bool, dtype: torch.dtype):
+    monkeypatch.setattr("virst_cli.training.loop.halves_on_cpu", lambda: halves)
+    made = trainer(tmp_path, recipe=(replace(SEE, steps=1, batches=((1, 8, 2, 1),)),))
+    seen = []
+    made.model.fusion.seg_prompter.seg_proj.register_forward_hook(lambda _, __, out: seen.append(out.dtype))
+    made.run()
+    assert set(seen) == {dtype}
+
+
 def test_the_export_is_a_model_folder_that_answers_as_the_trainer_does(tmp_path):
     made = trainer(tmp_path / "state", recipe=(replace(JOIN, steps=1, batches=((1, 8, 2, 1),)),))
     made.run()

@@ -19,6 +19,7 @@ from virst_cli.errors import UsageError
 from virst_cli.model.config import VirstConfig
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.model.virst import Virst
+from virst_cli.precision import halves_on_cpu
 from virst_cli.training.batch import Batch
 from virst_cli.training.stages import Stage
 from virst_cli.training.teacher import Teacher
@@ -120,7 +121,7 @@ class Trainer:
         key = (self.seed, self.stage, self.step, self.rank)
         batch = self.source(key, clips=clips, frames=frames, sentences=sentences, types=stage.types_at(self.step))
         generator = torch.Generator().manual_seed(hash(key) % 2**31)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=halves_on_cpu()):
             found = getattr(self.teacher, f"{stage.name}_lesson")(batch, looks, generator)
         weights = stage.weights_at(self.step)
         loss = sum((weights.get(name, 0.0) * value for name, value in found.items()), torch.zeros(()))
