@@ -43,7 +43,7 @@ BELOW: dict[str, set[str]] = {
     "batch": {"engines", "errors", "failure", "memory", "video", "model", "outputs", "checkpoints"}
     | {"segmenter", "loading", "job", "run"},
     "doctor": {"errors", "memory", "checkpoints", "video", "estimate", "job"},
-    "training": {"bench", "errors", "model", "checkpoints", "world", "plan", "tracking", "outputs", "video"},
+    "training": {"bench", "errors", "model", "checkpoints", "precision", "world", "plan", "tracking", "outputs", "video"},
 }
 ABOVE = {"commands", "app", "__main__", "__init__"}  # these may import everything
 NEVER = {

@@ -31,7 +31,7 @@ def load(
     model: a name (`virst-nano`), a model folder, a model on the Hub (`owner/name`, `owner/name@revision`; downloaded if it is not
     here), or nothing for the best that is installed.
     device: `auto` (an accelerator if there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
-    dtype: `auto` (bfloat16 on an accelerator and for models that fill the memory, else float32), `float32`, `bfloat16`,
+    dtype: `auto` (bfloat16 on an accelerator, and for large models on a CPU that has it; else float32), `float32`, `bfloat16`,
     `float16`. chunk: frames that share anchors, by default as many as suit the model; memory does not depend on it.
     faithful: encode the fusion frames apart, with the published code's other resize filter; slower, for comparison with papers.
     max_memory: bytes that it may take, of the device or, on the CPU, of the machine; by default most of what is free. many: more
