@@ -24,6 +24,7 @@ from virst_cli.video.sample import spread
 
 Losses = dict[str, Tensor]
 ANCHOR_GAPS = (3, 9)  # 3 to 8 frames from one anchor to the next, as virst-nano has them in chunks of 100 to 256 frames
+IN_CACHE = 256  # rows times squared frames that the SegPrompter attends for at once: more, and memory is what is waited for
 # for some hundred tokens the fused attention of CPUs takes two to five times as long backwards
 FEW_TOKENS = sdpa_kernel(SDPBackend.MATH)
 
@@ -45,7 +46,7 @@ class Asked:
 
     prompts: Tensor  # R,10,T,C
     grids: Tensor  # R,T,cells,C   the frames as it saw them
-    attention: list[Tensor]  # R,heads,10*T,T*cells   of each of its layers, before the softmax
+    attention: Tensor  # R,layers,n,T,T*cells   of half the heads and two of the ten tokens, before the softmax
 
 
 class Teacher(nn.Module):
@@ -120,8 +121,20 @@ class Teacher(nn.Module):
     def ask(self, batch: Batch, seen: Seen, states: Tensor) -> Asked:
         """States (B,S,10,D) through the SegPrompter, R = B*S."""
         grids = self.grids(batch, seen)
-        attention: list[Tensor] = []
-        return Asked(self.model.fusion.seg_prompter.prompts(states.flatten(0, 1), grids, attention), grids, attention)
+        rows = max(1, IN_CACHE // grids.shape[1] ** 2)
+        parts = [self._looked(*part) for part in zip(states.flatten(0, 1).split(rows), grids.split(rows), strict=True)]
+        prompts, attention = (torch.cat(part) for part in zip(*parts, strict=True))
+        return Asked(prompts, grids, attention)
+
+    def _looked(self, states: Tensor, grids: Tensor) -> tuple[Tensor, Tensor]:
+        """Prompts and attention of some rows."""
+        layers: list[Tensor] = []
+        prompts = self.model.fusion.seg_prompter.prompts(states, grids, layers)
+        if not layers:  # a model without this fusion
+            return prompts, prompts.new_zeros(len(prompts), 0)
+        logits = torch.stack([layer[:, : layer.shape[1] // 2] for layer in layers], 1)  # R,layers,heads/2,10*T,T*cells
+        logits = logits.unflatten(3, (SEG_TOKENS, -1))[:, :, :, :: SEG_TOKENS // 2]  # two say enough, and this loss is not cheap
+        return prompts, logits.flatten(2, 3)
 
     # --- losses ----------------------------------------------------------------------------------------------
 
@@ -136,9 +149,7 @@ class Teacher(nn.Module):
         time = torch.rand(clips * queries, frames, generator=generator).argsort(1)[:, :looks].flatten()
         answer = self.decode(seen.at(clip * frames + time), asked.prompts[query, :, time])
         found = _compared(*answer, batch.masks(clip, time, targets.flatten(0, 1)[query]))
-        share = batch.share(targets).flatten(0, 1)  # R,T,cells
-        attention = [_attention_loss(logits, share) for logits in asked.attention]
-        return {**found, "attention": sum(attention, torch.zeros(())) / len(attention) if attention else torch.zeros(())}
+        return {**found, "attention": _attention_loss(asked.attention, batch.share(targets).flatten(0, 1))}
 
     def tune_lesson(self, batch: Batch, looks: int, generator: torch.Generator) -> Losses:
         """Masks alone, as published: all that somebody's own videos tell."""
@@ -205,16 +216,14 @@ def _mean(found: Sequence[Losses]) -> Losses:
 
 
 def _attention_loss(logits: Tensor, share: Tensor) -> Tensor:
-    """Half of the heads (R,heads,10*T,T*cells) should look at the target's cells, share (R,T,cells), in the query's own frame."""
+    """What looks, (R,layers,n,T,T*cells), should look at the target's cells, share (R,T,cells), in its own frame."""
+    if logits.numel() == 0:
+        return torch.zeros(())
     rows, frames, cells = share.shape
-    heads = logits.shape[1] // 2
     weights = torch.zeros(rows, frames, frames, cells)
     times = torch.arange(frames)
     weights[:, times, times] = on_cells(share)
-    weights = weights.flatten(2)[:, None].expand(-1, heads, -1, -1)  # R,heads,T,T*cells
-    tokens = range(0, SEG_TOKENS, SEG_TOKENS // 2)  # two of the ten say enough, and this loss is not cheap
-    asked = logits[:, :heads].unflatten(2, (SEG_TOKENS, frames))
-    return torch.stack([losses.mass_on_target(asked[:, :, token], weights) for token in tokens]).mean()
+    return losses.mass_on_target(logits, weights.flatten(2)[:, None, None].expand(logits.shape))
 
 
 def on_cells(share: Tensor) -> Tensor:

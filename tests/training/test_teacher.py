@@ -1,0 +1,30 @@
+"""What a teacher does in parts comes to the same as at once."""
+
+import pytest
+import torch
+
+from virst_cli.model.config import SEG_TOKENS, VIRST_NANO
+from virst_cli.model.prompt import PromptBuilder
+from virst_cli.training.data import draw
+from virst_cli.training.lessons import from_nothing
+from virst_cli.training.vocabulary import word_tokenizer
+from virst_cli.world import vocabulary
+
+
+def test_sentences_asked_a_few_at_a_time_get_the_same_prompts_and_attention(monkeypatch: pytest.MonkeyPatch):
+    prompts = PromptBuilder(word_tokenizer(vocabulary()))
+    teacher = from_nothing(VIRST_NANO, prompts, 3)
+    batch = draw((5,), prompts, clips=2, frames=4, sentences=3, size=128)
+    rows, found = batch.targets.shape[0] * batch.targets.shape[1], []
+    with torch.no_grad():
+        seen = teacher.see(batch)
+        states = torch.randn(*batch.targets.shape[:2], SEG_TOKENS, VIRST_NANO.language.width)
+        for at_once in (rows, 4, 1):
+            monkeypatch.setattr("virst_cli.training.teacher.IN_CACHE", at_once * 4**2)
+            found.append(teacher.ask(batch, seen, states))
+    for asked in found[1:]:
+        torch.testing.assert_close(asked.prompts, found[0].prompts)
+        torch.testing.assert_close(asked.attention, found[0].attention)
+    segmentation = VIRST_NANO.segmentation
+    supervised = segmentation.prompter_heads // 2 * 2  # half of the heads, two tokens of each
+    assert found[0].attention.shape[:3] == (rows, segmentation.prompter_layers, supervised)
