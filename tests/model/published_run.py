@@ -109,12 +109,13 @@ def propagated(
     return Propagation(tracked)
 
 
-def rounding(seed: int) -> Callable[[FrameFeatures], FrameFeatures]:
-    """Gives SAM2's features other last bits, as another processor would; seed 0 leaves them as they are."""
-    noise = torch.Generator().manual_seed(seed)
+def rounding(seed: int, dtype: torch.dtype = torch.float32) -> Callable[[FrameFeatures], FrameFeatures]:
+    """Gives SAM2's features of a precision other last bits, as another processor would; seed 0 leaves them as they are."""
+    noise, relative = torch.Generator().manual_seed(seed), max(ROUNDING, torch.finfo(dtype).eps / 2)
 
     def rounded(features: FrameFeatures) -> FrameFeatures:
-        return FrameFeatures(*(level * (1 + ROUNDING * torch.randn(level.shape, generator=noise)) for level in features))
+        others = (level * (1 + relative * torch.randn(level.shape, generator=noise)) for level in features)
+        return FrameFeatures(*(other.to(level.dtype) for other, level in zip(others, features, strict=True)))
 
     return rounded if seed else lambda features: features
 
