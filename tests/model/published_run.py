@@ -121,9 +121,9 @@ def rounding(seed: int, dtype: torch.dtype = torch.float32) -> Callable[[FrameFe
 
 
 @contextmanager
-def rounded_otherwise(seed: int) -> Iterator[None]:
+def rounded_otherwise(seed: int, dtype: torch.dtype = torch.float32) -> Iterator[None]:
     """`rounding` for everything that encodes frames meanwhile."""
-    encode, rounded = SegModel.encode, rounding(seed)
+    encode, rounded = SegModel.encode, rounding(seed, dtype)
     with patch.object(SegModel, "encode", lambda self, images: rounded(encode(self, images))):
         yield
 
