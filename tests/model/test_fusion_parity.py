@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from tests.goldens_config import tensors
+from virst_cli.model.fusion import Looking
 
 FIRST, SECOND = "initial_fusion.safetensors", "seg_prompter.safetensors"
 
@@ -40,8 +41,8 @@ def test_seg_states_become_the_published_prompts(case, model, agree):
     seen: list[Tensor] = []
     after: list[Tensor] = []
     hook = prompter.decoder[0].register_forward_hook(lambda module, inputs, output: after.append(output[0]))
-    attention: list[Tensor] = []
-    seen.append(prompter.prompts(states, grids, attention))
+    looked: list[Looking] = []
+    seen.append(prompter.prompts(states, grids, looked))
     hook.remove()
     agree(SECOND, f"{case}.output", seen[0], golden[f"{case}.output"])
     agree(SECOND, f"{case}.output", model.fusion.prompts(states, maps[0]), golden[f"{case}.output"])
@@ -49,7 +50,7 @@ def test_seg_states_become_the_published_prompts(case, model, agree):
         layer0 = golden[f"{case}.after_layer0"]
         agree(SECOND, f"{case}.after_layer0", after[0].view(layer0.shape), layer0)
     frames = maps.shape[1]
-    score = attention[-1].softmax(-1).unflatten(-1, (frames, -1)).mean((1, 2)).mean(-1)
+    score = looked[-1].logits().softmax(-1).unflatten(-1, (frames, -1)).mean((1, 2, 3)).mean(-1)
     agree(SECOND, f"{case}.frame_score", score, golden[f"{case}.frame_score"])
 
 

@@ -5,6 +5,7 @@ turns what the language model made of them into a prompt of ten tokens for every
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -67,6 +68,20 @@ class Rotary(nn.Module):
         return torch.cat([pairs.flatten(-2).to(x.dtype), x[..., turned:]], dim=-1)
 
 
+class Looking(NamedTuple):
+    """What attention is made of: heads times tokens times frames times grid tokens, far more numbers than it is made of."""
+
+    queries: Tensor  # B,heads,tokens,T,d   scaled
+    keys: Tensor  # B,heads,T*g*g,d
+    content: Tensor | None  # B,heads,T,T*g*g   the same for all tokens
+
+    def logits(self) -> Tensor:
+        """Attention before the softmax, (B,heads,tokens,T,T*g*g)."""
+        tokens = self.queries.shape[2]
+        logits = (self.queries.flatten(2, 3) @ self.keys.transpose(2, 3)).unflatten(2, (tokens, -1))
+        return logits if self.content is None else logits + self.content[:, :, None]
+
+
 class CrossAttention(nn.Module):
     """Queries that know their time look at grid tokens that know time, row and column."""
 
@@ -76,13 +91,16 @@ class CrossAttention(nn.Module):
         self.q_proj, self.k_proj, self.v_proj, self.o_proj = (nn.Linear(width, width) for _ in range(4))
         self.rotary = Rotary(width // heads)
 
-    def logits(self, x: Tensor, memory: Tensor, query_places: Tensor, key_places: Tensor) -> Tensor:
-        """Attention before the softmax, (B,heads,Q,K)."""
-        q = self.rotary(self._split(self.q_proj(x)), query_places)
-        k = self.rotary(self._split(self.k_proj(memory)), key_places)
-        return q @ k.transpose(2, 3) / math.sqrt(q.shape[-1])
+    def queries(self, x: Tensor, places: Tensor) -> Tensor:
+        """(B,heads,Q,d), scaled."""
+        q = self.rotary(self._split(self.q_proj(x)), places)
+        return q / math.sqrt(q.shape[-1])
+
+    def keys(self, memory: Tensor, places: Tensor) -> Tensor:
+        return self.rotary(self._split(self.k_proj(memory)), places)
 
     def read(self, logits: Tensor, memory: Tensor) -> Tensor:
+        """Logits (B,heads,Q,K) to what is found (B,Q,C)."""
         values = logits.softmax(-1).to(memory.dtype) @ self._split(self.v_proj(memory))
         return self.o_proj(values.transpose(1, 2).flatten(2))
 
@@ -105,14 +123,15 @@ class PrompterLayer(nn.Module):
 
     def forward(
         self, x: Tensor, memory: Tensor, query_places: Tensor, key_places: Tensor, content: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """content: (B,Q,K). Returns the tokens and the attention's logits (B,heads,Q,K), which training supervises."""
+    ) -> tuple[Tensor, Looking]:
+        """x (B,10*T,C), content (B,T,K). Returns the tokens, and how they looked, which training supervises."""
         x = self.norm1(x + self.self_attn(x, x, x, need_weights=False)[0])
-        logits = self.cross_attn.logits(x, memory, query_places, key_places)
+        queries = self.cross_attn.queries(x, query_places).unflatten(2, (SEG_TOKENS, -1))
         if content is not None:
-            logits = logits + self.content_gain.to(content)[:, None, None] * content[:, None]
-        x = self.norm2(x + self.cross_attn.read(logits, memory))
-        return self.norm3(x + self.ff(x)), logits
+            content = self.content_gain.to(content)[:, None, None] * content[:, None]
+        looking = Looking(queries, self.cross_attn.keys(memory, key_places), content)
+        x = self.norm2(x + self.cross_attn.read(looking.logits().flatten(2, 3), memory))
+        return self.norm3(x + self.ff(x)), looking
 
 
 def unit(x: Tensor) -> Tensor:
@@ -184,23 +203,21 @@ class SegPrompter(nn.Module):
     def forward(self, seg_states: Tensor, features: Tensor) -> Tensor:
         return self.prompts(seg_states, self.look(features))
 
-    def prompts(self, seg_states: Tensor, grids: Tensor, attention: list[Tensor] | None = None, span: Span = WHOLE) -> Tensor:
+    def prompts(self, seg_states: Tensor, grids: Tensor, looked: list[Looking] | None = None, span: Span = WHOLE) -> Tensor:
         """Prompts (B,10,T,C) from what `look` returned for frames of a span of the video.
 
-        Every layer's attention logits (B,heads,10*T,T*g*g) go to `attention`.
+        How every layer looked goes to `looked`.
         """
         frames = grids.shape[1]
         memory = grids.flatten(1, 2)  # B,T*g*g,C
         queries = self.seg_proj(seg_states).repeat_interleave(frames, dim=1)  # B,10*T,C   the copies differ only by rotary time
         query_places = torch.arange(frames, device=queries.device).repeat(SEG_TOKENS)[:, None]
         key_places = _places(frames, math.isqrt(grids.shape[2]), queries.device)
-        content = None
-        if self.content is not None:
-            content = self.content(seg_states, grids, span).repeat(1, SEG_TOKENS, 1)  # B,10*T,T*g*g
+        content = None if self.content is None else self.content(seg_states, grids, span)  # B,T,T*g*g
         for layer in self.decoder:
-            queries, logits = layer(queries, memory, query_places, key_places, content)
-            if attention is not None:
-                attention.append(logits)
+            queries, looking = layer(queries, memory, query_places, key_places, content)
+            if looked is not None:
+                looked.append(looking)
         return queries.unflatten(1, (SEG_TOKENS, frames))
 
 

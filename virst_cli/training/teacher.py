@@ -14,6 +14,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from virst_cli.errors import UsageError
 from virst_cli.model.config import CLIP_FRAMES, SEG_TOKENS
+from virst_cli.model.fusion import Looking
 from virst_cli.model.pixels import normalise
 from virst_cli.model.seg_model import FrameFeatures, Tracked
 from virst_cli.model.virst import Packed, Virst, pack
@@ -128,13 +129,11 @@ class Teacher(nn.Module):
 
     def _looked(self, states: Tensor, grids: Tensor) -> tuple[Tensor, Tensor]:
         """Prompts and attention of some rows."""
-        layers: list[Tensor] = []
+        layers: list[Looking] = []
         prompts = self.model.fusion.seg_prompter.prompts(states, grids, layers)
         if not layers:  # a model without this fusion
             return prompts, prompts.new_zeros(len(prompts), 0)
-        logits = torch.stack([layer[:, : layer.shape[1] // 2] for layer in layers], 1)  # R,layers,heads/2,10*T,T*cells
-        logits = logits.unflatten(3, (SEG_TOKENS, -1))[:, :, :, :: SEG_TOKENS // 2]  # two say enough, and this loss is not cheap
-        return prompts, logits.flatten(2, 3)
+        return prompts, torch.stack([_watched(layer).logits().flatten(1, 2) for layer in layers], 1)
 
     # --- losses ----------------------------------------------------------------------------------------------
 
@@ -200,6 +199,13 @@ class Teacher(nn.Module):
         return {}
 
 
+def _watched(looking: Looking) -> Looking:
+    """Half of the heads and two of the ten tokens: they say enough, and this loss is not cheap."""
+    half = looking.keys.shape[1] // 2
+    content = None if looking.content is None else looking.content[:, :half]
+    return Looking(looking.queries[:, :half, :: SEG_TOKENS // 2], looking.keys[:, :half], content)
+
+
 def _compared(masks: Tensor, ious: Tensor, score: Tensor, truth: Tensor) -> Losses:
     """Candidate masks (R,3,h,w), their predicted IoU (R,3) and object score (R,1) against the truth (R,H,W)."""
     actual = losses.candidate_ious(masks, truth)
@@ -223,7 +229,7 @@ def _attention_loss(logits: Tensor, share: Tensor) -> Tensor:
     weights = torch.zeros(rows, frames, frames, cells)
     times = torch.arange(frames)
     weights[:, times, times] = on_cells(share)
-    return losses.mass_on_target(logits, weights.flatten(2)[:, None, None].expand(logits.shape))
+    return losses.mass_on_target(logits, weights.flatten(2)[:, None, None])
 
 
 def on_cells(share: Tensor) -> Tensor:
