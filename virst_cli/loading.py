@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from virst_cli import precision
+from virst_cli import devices, precision
 from virst_cli.checkpoints.sizes import Sizes, is_small
 from virst_cli.checkpoints.store import find
 from virst_cli.checkpoints.trust import verify_once
@@ -42,7 +42,7 @@ def load(
     """
     folder = ModelFolder.open(find(None if model is None else str(model)))
     verify_once(folder.path)
-    chosen = _device(device)
+    chosen = devices.choose(device)
     if chunk is not None and chunk < 1:
         raise UsageError(f"a chunk of {chunk} frames is none; leave out --chunk for what suits the model")
     precision_name = precision.choose(dtype, folder.config, on_device=chosen.type != "cpu")
@@ -59,16 +59,3 @@ def load(
     return Segmenter(
         folder, device=chosen, dtype=getattr(torch, precision_name), chunk=chunk, faithful=faithful, stay=stay
     )  # fmt: skip
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        accelerator = torch.accelerator.current_accelerator(check_available=True)
-        return accelerator or torch.device("cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"device {name!r} can't be used ({reason}); try --device cpu") from None
-    return device

@@ -18,10 +18,9 @@ def operations_a_second(device: str, dtype: str) -> float:
     """Multiply-adds a second that a model can be expected to do. device as in `--device`; dtype: a name that torch has."""
     import torch
 
-    place = torch.device("cpu" if device == "auto" else device)
-    if device == "auto" and torch.accelerator.is_available():
-        place = torch.accelerator.current_accelerator() or place
-    matrix = torch.ones(ROWS, ROWS, dtype=getattr(torch, dtype), device=place)
+    from virst_cli.devices import choose
+
+    matrix = torch.ones(ROWS, ROWS, dtype=getattr(torch, dtype), device=choose(device))
     matrix @ matrix  # what the first one prepares does not count
     quickest, end = float("inf"), time.perf_counter() + MEASURED
     while (began := time.perf_counter()) < end:

@@ -5,7 +5,7 @@ import torch
 
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.training.compression import through_h264
-from virst_cli.training.data import AROUND, collate, draw
+from virst_cli.training.data import AROUND, WorldClips, collate
 from virst_cli.training.vocabulary import word_tokenizer
 from virst_cli.world import TYPES, make_clip, vocabulary
 
@@ -14,7 +14,7 @@ PROMPTS = PromptBuilder(word_tokenizer(vocabulary()))
 
 def test_the_same_seed_gives_the_same_batch_and_another_seed_another():
     def batch(*seed: int):
-        return draw(seed, PROMPTS, clips=2, frames=8, sentences=3, size=64)
+        return WorldClips(PROMPTS, 64)([seed], clips=2, frames=8, sentences=3)
 
     assert torch.equal(batch(1, 2).images, batch(1, 2).images)
     assert batch(1, 2).prompts == batch(1, 2).prompts
@@ -65,12 +65,28 @@ def test_a_mask_tells_which_things_it_shows():
 
 
 def test_compressed_clips_are_the_same_clips_smoother():
-    frames = make_clip(2, frames=8).frames
-    back = through_h264(frames, 40)
-    assert back.shape == frames.shape and back.dtype == frames.dtype
-    far = np.abs(back.astype(int) - frames).mean()
-    assert 2 < far < 20  # noise of 5 is smoothed away; nothing else is
-    assert np.array_equal(back, through_h264(frames, 40))
+    clips = np.stack([make_clip(seed, frames=8).frames for seed in range(3)])
+    back = through_h264(clips, 40)
+    assert back.shape == clips.shape and back.dtype == clips.dtype
+    far = np.abs(back.astype(int) - clips).mean((1, 2, 3, 4))
+    assert far.min() > 2 and far.max() < 20  # noise of 5 is smoothed away; nothing else is
+    assert np.array_equal(back, through_h264(clips, 40))
+
+
+def test_a_compressed_clip_begins_anew():
+    clips = np.stack([make_clip(seed, frames=8).frames for seed in range(2)])
+    (alone,) = through_h264(clips[1:], 40)
+    beside = through_h264(clips, 40)[1]
+    near = np.abs(alone.astype(int) - beside).mean()
+    assert near < 0.5 * np.abs(alone.astype(int) - clips[1]).mean()
+
+
+def test_a_batch_of_two_seeds_is_the_clips_of_both():
+    source = WorldClips(PROMPTS, 64)
+    both, first, second = (source(keys, clips=2, frames=8, sentences=2) for keys in ([(1,), (2,)], [(1,)], [(2,)]))
+    assert torch.equal(both.images, torch.cat([first.images, second.images]))
+    assert torch.equal(both.ids, torch.cat([first.ids, second.ids]))
+    assert [*both.prompts] == [*first.prompts, *second.prompts]
 
 
 def test_every_sentence_of_the_world_is_within_the_vocabulary():
@@ -88,7 +104,7 @@ def test_a_word_that_the_world_does_not_know_is_named():
 
 
 def test_types_are_as_asked_for():
-    batch = draw((0,), PROMPTS, clips=4, frames=8, sentences=2, size=64, types=("nothing",))
+    batch = WorldClips(PROMPTS, 64)([(0,)], clips=4, frames=8, sentences=2, types=("nothing",))
     assert not batch.targets.any()
     assert set(TYPES) >= {"order", "nothing"}
 

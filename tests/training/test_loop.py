@@ -25,10 +25,11 @@ pytestmark = pytest.mark.slow
 SHORT = tuple(replace(stage, steps=2, batches=((1, 8, 2, 1),)) for stage in RECIPE)
 
 
-def trainer(folder: Path, recipe=SHORT) -> Trainer:
+def trainer(folder: Path, recipe=SHORT, drawers: int = 0) -> Trainer:
     torch.set_num_threads(1)
     prompts = PromptBuilder(word_tokenizer(vocabulary()))
-    return Trainer(from_nothing(VIRST_NANO, prompts, 3), WorldClips(prompts, 128), prompts, recipe, folder, seed=3)
+    source = WorldClips(prompts, 128)
+    return Trainer(from_nothing(VIRST_NANO, prompts, 3), source, prompts, recipe, folder, seed=3, drawers=drawers)
 
 
 def logged(folder: Path) -> list[dict]:
@@ -47,6 +48,12 @@ def test_an_interrupted_run_resumes_to_the_same_losses_and_weights(tmp_path, mon
     assert logged(tmp_path / "whole") == logged(tmp_path / "broken")
     for name, value in trainer(tmp_path / "broken").teacher.state_dict().items():
         torch.testing.assert_close(value, whole.teacher.state_dict()[name], rtol=0, atol=0)
+
+
+def test_batches_that_other_processes_draw_are_the_same(tmp_path):
+    for drawers in (0, 2):
+        assert trainer(tmp_path / str(drawers), SHORT[:2], drawers).run()
+    assert logged(tmp_path / "0") == logged(tmp_path / "2")
 
 
 def test_a_stage_changes_only_what_it_trains(tmp_path):

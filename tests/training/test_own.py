@@ -34,14 +34,14 @@ def test_new_words_are_added_behind_those_that_are_known():
 
 def test_a_batch_holds_the_masks_of_its_sentences(clips):
     source = Job(Path(), init=embedded(), dataset="mevis", root=clips).trainer().source
-    batch = source((1, 2), clips=2, frames=8, sentences=3, types=())
+    batch = source([(1, 2)], clips=2, frames=8, sentences=3, types=())
     assert batch.images.shape == (2, 8, 3, 128, 128)
     clip, time = torch.tensor([0, 1]), torch.tensor([3, 5])
     rows = batch.masks(clip, time, batch.targets[clip, 1])
     np.testing.assert_array_equal(rows.numpy() > 0.5, batch.truth[clip, time, 1].numpy())
     share = batch.share(batch.targets)  # B,S,T,cells
     np.testing.assert_allclose(share.mean(-1), batch.truth.float().mean((-1, -2)).transpose(1, 2), atol=1e-5)
-    assert torch.equal(source((1, 2), clips=2, frames=8, sentences=3).truth, batch.truth)
+    assert torch.equal(source([(1, 2)], clips=2, frames=8, sentences=3).truth, batch.truth)
 
 
 def test_a_tuned_model_keeps_its_rows_and_grows_where_it_must(clips, tmp_path):

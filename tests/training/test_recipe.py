@@ -24,7 +24,7 @@ def largest_object(batches: int = 8) -> float:
     clips, frames, sentences, _ = SEE.batches[0]
     found = []
     for number in range(batches):
-        batch = trainer.source((1, number), clips=clips, frames=frames, sentences=sentences, types=SEE.types_at(0))
+        batch = trainer.source([(1, number)], clips=clips, frames=frames, sentences=sentences, types=SEE.types_at(0))
         targets, _ = trainer.teacher._coded(batch, torch.Generator().manual_seed(number))
         largest = torch.nn.functional.one_hot(batch.cover.sum((1, 2)).argmax(-1), batch.cover.shape[-1]).bool()  # B,K
         clip = torch.arange(clips).repeat_interleave(frames * sentences)

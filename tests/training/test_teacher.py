@@ -5,7 +5,7 @@ import torch
 
 from virst_cli.model.config import SEG_TOKENS, VIRST_NANO
 from virst_cli.model.prompt import PromptBuilder
-from virst_cli.training.data import draw
+from virst_cli.training.data import WorldClips
 from virst_cli.training.lessons import from_nothing
 from virst_cli.training.vocabulary import word_tokenizer
 from virst_cli.world import vocabulary
@@ -14,7 +14,7 @@ from virst_cli.world import vocabulary
 def test_sentences_asked_a_few_at_a_time_get_the_same_prompts_and_attention(monkeypatch: pytest.MonkeyPatch):
     prompts = PromptBuilder(word_tokenizer(vocabulary()))
     teacher = from_nothing(VIRST_NANO, prompts, 3)
-    batch = draw((5,), prompts, clips=2, frames=4, sentences=3, size=128)
+    batch = WorldClips(prompts, 128)([(5,)], clips=2, frames=4, sentences=3)
     rows, found = batch.targets.shape[0] * batch.targets.shape[1], []
     with torch.no_grad():
         seen = teacher.see(batch)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from virst_cli.commands.options import data_root
+from virst_cli.commands.options import Device, data_root
 
 EXAMPLES = """
 Examples:
@@ -27,7 +27,10 @@ def train(
     root: Annotated[Path | None, typer.Option("--root", metavar="DIR", help="Holds the data set, as for `virst bench`.")] = None,
     stage: Annotated[list[str] | None, typer.Option("--stage", metavar="NAME", help="Only this stage; repeatable.")] = None,
     effort: Annotated[float, typer.Option(min=0.0001, help="Share of the recipe's steps; less is faster and worse.")] = 1.0,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")] = None,
+    device: Device = "auto",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; default: one a core. For an accelerator they draw its clips.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the clips and of the first weights.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the state that an earlier run left.")] = False,
 ) -> None:
@@ -38,6 +41,7 @@ def train(
     """
     from virst_cli.checkpoints.store import find
     from virst_cli.commands.progress import TrainingProgress
+    from virst_cli.devices import choose
     from virst_cli.errors import OutputError, UsageError
     from virst_cli.training.export import export
     from virst_cli.training.loop import STATE
@@ -53,7 +57,7 @@ def train(
         raise UsageError("your own videos are too few to learn from nothing; add --init virst-nano")
     job = Job(
         state, seed=seed, effort=effort, stages=tuple(stage or ()), init=find(init) if init else None, dataset=dataset,
-        root=root if dataset == WORLD else data_root(root),
+        root=root if dataset == WORLD else data_root(root), device=choose(device),
     )  # fmt: skip
     with TrainingProgress() as progress:
         trainer = run(job, progress.report, workers=workers)

@@ -42,7 +42,7 @@ class WorldBatch(Batch):
 
     def masks(self, clip: Tensor, time: Tensor, targets: Tensor) -> Tensor:
         """Truth (R,H,W) float of R rows: targets (R,K) in frame `time` (R,) of `clip` (R,)."""
-        wanted = torch.cat([torch.zeros(len(targets), 1), targets.float()], dim=1)  # R,K+1   background never
+        wanted = F.pad(targets.float(), (1, 0))  # R,K+1   background never
         return wanted.gather(1, self.ids[clip, time].flatten(1).long()).view(len(targets), *self.ids.shape[2:])
 
 
@@ -55,34 +55,32 @@ class WorldClips:
     name: str = "synthetic world"
 
     def __call__(
-        self, key: Sequence[int], *, clips: int, frames: int, sentences: int, types: Sequence[str] = TYPES
-    ) -> WorldBatch:  # fmt: skip
-        """The batch of a seed. Its clips have one of SHAPES before they are resized, as a user's are."""
-        return draw(key, self.prompts, clips=clips, frames=frames, sentences=sentences, size=self.size, types=types)
+        self, keys: Sequence[Sequence[int]], *, clips: int, frames: int, sentences: int, types: Sequence[str] = TYPES
+    ) -> WorldBatch:
+        """The batch of some seeds, `clips` clips of each. Those of a seed share one of SHAPES, as a user's may have."""
+        drawn = [clip for key in keys for clip in draw(key, clips=clips, frames=frames, sentences=sentences, types=types)]
+        return collate(drawn, self.prompts, sentences, self.size)
 
 
-def draw(
-    seed: Sequence[int], prompts: PromptBuilder, *, clips: int, frames: int, sentences: int, size: int,
-    types: Sequence[str] = TYPES,
-) -> WorldBatch:  # fmt: skip
-    """A batch from its seed, a sequence of numbers; the same seed gives the same batch."""
+def draw(seed: Sequence[int], *, clips: int, frames: int, sentences: int, types: Sequence[str] = TYPES) -> list[Clip]:
+    """Clips of one shape from a seed, a sequence of numbers; the same seed gives the same clips."""
     rng = np.random.default_rng(list(seed))
-    shape = SHAPES[int(rng.integers(len(SHAPES)))]
-    stride = int(rng.choice(STRIDES)) if frames >= LONG else 1
+    size = SHAPES[int(rng.integers(len(SHAPES)))]
+    every = int(rng.choice(STRIDES)) if frames >= LONG else 1
     drawn = [
-        _every(stride, make_clip(rng, frames=frames * stride, size=shape, sentences=sentences, types=types)) for _ in range(clips)
+        make_clip(rng, frames=frames * every, size=size, sentences=sentences, types=types, every=every) for _ in range(clips)
     ]
-    drawn = [
-        replace(clip, frames=through_h264(clip.frames, int(rng.integers(*CRF)))) if rng.random() < COMPRESSED else clip
-        for clip in drawn
-    ]
-    return collate(drawn, prompts, sentences, size)
+    squeezed = (rng.random(clips) < COMPRESSED).nonzero()[0]
+    if len(squeezed):
+        back = through_h264(np.stack([drawn[number].frames for number in squeezed]), int(rng.integers(*CRF)))
+        for number, pixels in zip(squeezed, back, strict=True):
+            drawn[number] = replace(drawn[number], frames=pixels)
+    return drawn
 
 
 def collate(clips: Sequence[Clip], prompts: PromptBuilder, sentences: int, size: int) -> WorldBatch:
-    """Clips of one shape as one batch of that size; things and sentences that a clip lacks are filled up."""
-    things = max(len(clip.things) for clip in clips)
-    frames, height, width = clips[0].ids.shape
+    """Clips as one batch of squares of that size; things and sentences that a clip lacks are filled up."""
+    things, frames = max(len(clip.things) for clip in clips), len(clips[0].frames)
 
     def table(values: list[list[int]]) -> Tensor:
         return torch.tensor([row + [NOTHING] * (things - len(row)) for row in values])
@@ -93,6 +91,7 @@ def collate(clips: Sequence[Clip], prompts: PromptBuilder, sentences: int, size:
     moments = torch.zeros(len(clips), sentences, frames, things, dtype=torch.bool)
     asked, said = [], []
     for b, clip in enumerate(clips):
+        height, width = clip.ids.shape[1:]
         for k, thing in enumerate(clip.things):
             state[b, :, k] = thing.states
             centre[b, :, k] = thing.path / (width, height)
@@ -104,17 +103,12 @@ def collate(clips: Sequence[Clip], prompts: PromptBuilder, sentences: int, size:
                     moments[b, s, _window(event), k] = True
         asked.append([prompts.build(sentence.text) for sentence in chosen])
         said.append([prompts.tokenizer.encode(sentence.text).ids[:LONGEST_SENTENCE] for sentence in chosen])
-    ids = np.stack([clip.ids for clip in clips])
-    images = torch.from_numpy(np.stack([clip.frames for clip in clips])).permute(0, 1, 4, 2, 3)
-    if (height, width) != (size, size):
-        rows, columns = (((np.arange(size) + 0.5) * side / size).astype(int) for side in (height, width))
-        ids = ids[:, :, rows[:, None], columns]
-        resized = F.interpolate(images.flatten(0, 1), size=(size, size), mode="bilinear", antialias=True, align_corners=False)
-        images = resized.unflatten(0, images.shape[:2])
+    squares = [_square(clip, size) for clip in clips]
+    images, ids = (torch.stack(parts) for parts in zip(*squares, strict=True))
     return WorldBatch(
         images=images,
-        ids=torch.from_numpy(ids),
-        cover=torch.from_numpy(np.stack([covered(ids == k + 1) for k in range(things)], axis=-1)),
+        ids=ids,
+        cover=torch.from_numpy(np.stack([covered(ids.numpy() == k + 1) for k in range(things)], axis=-1)),
         kind=table([[KINDS.index(thing.kind) for thing in clip.things] for clip in clips]),
         colour=table([[COLOURS.index(thing.colour) for thing in clip.things] for clip in clips]),
         state=torch.from_numpy(state),
@@ -126,18 +120,14 @@ def collate(clips: Sequence[Clip], prompts: PromptBuilder, sentences: int, size:
     )
 
 
-def _every(stride: int, clip: Clip) -> Clip:
-    """Every n-th frame of a clip, and what is known of its things in these frames."""
-    things = tuple(
-        replace(
-            thing,
-            path=thing.path[::stride],
-            states=thing.states[::stride],
-            events=tuple(replace(e, start=e.start // stride, end=(e.end - 1) // stride + 1) for e in thing.events),
-        )
-        for thing in clip.things
-    )
-    return replace(clip, frames=clip.frames[::stride], ids=clip.ids[::stride], things=things)
+def _square(clip: Clip, size: int) -> tuple[Tensor, Tensor]:
+    """Frames (T,3,size,size) and ids (T,size,size) of a clip of any shape, both uint8."""
+    images, ids = torch.from_numpy(clip.frames).permute(0, 3, 1, 2), torch.from_numpy(clip.ids)
+    if images.shape[-2:] == (size, size):
+        return images, ids
+    rows, columns = (((torch.arange(size) + 0.5) * side / size).long() for side in ids.shape[1:])
+    resized = F.interpolate(images, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+    return resized, ids[:, rows[:, None], columns]
 
 
 def _decisive(sentence: Sentence, thing: Thing) -> Sequence[Event]:

@@ -13,7 +13,7 @@ def export(trainer: Trainer, folder: Path) -> Path:
 
     Raises OutputError when `folder` exists.
     """
-    tensors = {name: value.to(torch.float16, copy=True) for name, value in trainer.model.state_dict().items()}
+    tensors = {name: value.to("cpu", torch.float16, copy=True) for name, value in trainer.model.state_dict().items()}
     seen = {"data": trainer.source.name, "seed": trainer.seed, "seconds": round(trainer.seconds)}
     recipe = [{"stage": stage.name, "steps": stage.steps, "rate": stage.rate} for stage in trainer.recipe]
     with new_model_folder(folder) as writer:

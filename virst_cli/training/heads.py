@@ -34,7 +34,7 @@ class Codes(nn.Module):
 
     def from_path(self, path: Tensor) -> Tensor:
         """Centre and visibility (R,T,3) -> (R,10,D)."""
-        moments = torch.linspace(0, path.shape[1] - 1, CODE_TIMES).round().long()
+        moments = torch.linspace(0, path.shape[1] - 1, CODE_TIMES, device=path.device).round().long()
         return self._tokens(self.path(path[:, moments].flatten(1)))
 
     def _tokens(self, x: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ class Helpers(nn.Module):
     def heat(self, meaning: Tensor, tower: Tensor) -> Tensor:
         """Where each sentence's target is in every frame, or (last) that it is absent: (B,S,T,cells+1)."""
         course = self.heat_course(meaning).unflatten(2, (COURSE, -1))  # B,S,COURSE,256
-        at = cosines(tower.shape[1], COURSE).to(course) @ course  # B,S,T,256
+        at = cosines(tower.shape[1], COURSE, device=tower.device).to(course) @ course  # B,S,T,256
         where = self.heat_where(at)
         match = torch.einsum("bstc,btkc->bstk", self.heat_query(at), self.heat_key(tower)) / tower.shape[-1] ** 0.5
         return torch.cat([where[..., :-1] + match, where[..., -1:]], -1)

@@ -3,7 +3,7 @@
 The stages follow the paper's idea: align, then masks, then propagation. `stages` has the recipe, `heads` the heads that ask.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +31,8 @@ class WorldTeacher(Teacher):
         super().__init__(model)
         self.helpers = Helpers(model.config)
         ids = prompts.tokenizer.get_vocab()
-        self._label_words = [torch.tensor([ids[word] for word in table]) for table in (KINDS, COLOURS, STATE_WORDS)]
+        for name, table in (("kind", KINDS), ("colour", COLOURS), ("state", STATE_WORDS)):
+            self.register_buffer(f"{name}_words", torch.tensor([ids[word] for word in table]), persistent=False)
 
         def keep(_: nn.Module, __: object, out: Tensor) -> None:
             self._attended = out  # cells,R,C   what memory attention returns, for the occupancy loss
@@ -66,27 +67,25 @@ class WorldTeacher(Teacher):
             + _cells(heads.tower_state(tower), state)
             + 2 * (error * shown).sum() / shown.sum().clamp(min=1),
             "dense": self._dense(seen, kind, colour),
-            "vocabulary": self._names(seen, (kind, colour, state), share > 0.6),
+            "vocabulary": self._names(seen, {"kind": kind, "colour": colour, "state": state}, share > 0.6),
         }
 
     def _dense(self, seen: Seen, kind: Tensor, colour: Tensor) -> Tensor:
         coarse = seen.features.coarse.flatten(2).transpose(1, 2).unflatten(0, kind.shape[:2])
         return _cells(self.helpers.dense_kind(coarse), kind) + _cells(self.helpers.dense_colour(coarse), colour)
 
-    def _names(self, seen: Seen, labels: Sequence[Tensor], clear: Tensor) -> Tensor:
+    def _names(self, seen: Seen, labels: Mapping[str, Tensor], clear: Tensor) -> Tensor:
         """A projected token of a thing must name its kind, its colour and what it does through the language model's own words."""
         rows = clear.flatten().nonzero()[:512, 0]
         if len(rows) == 0:
             return seen.tower.sum() * 0
         said = self.model.vision.mm_projector.mlp(seen.tower.flatten(0, 2)[rows])
         words = self.model.language_model.get_parameter("embed_tokens.weight")
-        return sum(
-            (
-                losses.class_loss(said @ words[named].T, label.flatten()[rows])
-                for named, label in zip(self._label_words, labels, strict=True)
-            ),
-            torch.zeros(()),
-        )
+        found = [
+            losses.class_loss(said @ words[self.get_buffer(f"{name}_words")].T, label.flatten()[rows])
+            for name, label in labels.items()
+        ]
+        return torch.stack(found).sum()
 
     def sentence_means(self, batch: WorldBatch, seen: Seen, states: Tensor) -> Losses:
         """Heat map, pointer, kind and colour of the target, from the [SEG] states alone."""
@@ -150,7 +149,7 @@ class WorldTeacher(Teacher):
 
     def read_lesson(self, batch: WorldBatch, looks: int, generator: torch.Generator) -> Losses:
         """Language alone: without a video, nothing but the words can be known."""
-        states = self.read(batch, torch.empty(len(batch.prompts), 0, self.model.config.language.width))
+        states = self.read(batch, torch.empty(len(batch.prompts), 0, self.model.config.language.width, device=self.device))
         return {"words": self._words(batch, self.helpers.meaning(states.flatten(2)))}
 
     def understand_lesson(self, batch: WorldBatch, looks: int, generator: torch.Generator) -> Losses:
@@ -192,13 +191,17 @@ class WorldTeacher(Teacher):
     def _coded(self, batch: WorldBatch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Targets (B,S,K) and code states (B,S,10,D): the first half asks by kind or colour or both, the second by trajectory."""
         clips, queries, things = batch.targets.shape
+
+        def dice(*shape: int) -> Tensor:
+            return torch.rand(shape, generator=generator).to(self.device)
+
         real = batch.kind >= 0  # B,K
-        pick = (torch.rand(clips, queries, things, generator=generator) * real[:, None]).argmax(-1)  # a thing to ask for
+        pick = (dice(clips, queries, things) * real[:, None]).argmax(-1)  # a thing to ask for
         kind, colour = batch.kind.gather(1, pick), batch.colour.gather(1, pick)  # B,S
-        dice = torch.rand(clips, queries, generator=generator)
-        elsewhere = torch.rand(clips, queries, generator=generator) < 0.15  # asked for at random: often matches nothing
-        kind = torch.where(elsewhere, torch.randint(len(KINDS), kind.shape, generator=generator), kind)
-        by_kind, by_colour = dice > 0.25, (dice < 0.25) | (dice > 0.5)
+        by = dice(clips, queries)
+        elsewhere = dice(clips, queries) < 0.15  # asked for at random: often matches nothing
+        kind = torch.where(elsewhere, torch.randint(len(KINDS), kind.shape, generator=generator).to(self.device), kind)
+        by_kind, by_colour = by > 0.25, (by < 0.25) | (by > 0.5)
         fits = real[:, None] & (~by_kind[..., None] | (kind[..., None] == batch.kind[:, None]))
         fits = fits & (~by_colour[..., None] | (colour[..., None] == batch.colour[:, None]))
         flags = self.helpers.codes.from_flags(
@@ -209,7 +212,7 @@ class WorldTeacher(Teacher):
         path = torch.cat([batch.centre, seen[..., None]], -1).permute(0, 2, 1, 3)  # B,K,T,3
         path = path.gather(1, pick[:, :, None, None].expand(-1, -1, *path.shape[2:])).flatten(0, 1)
         paths = self.helpers.codes.from_path(torch.where(path[..., 2:] > 0, path, 0.0))
-        by_path = (torch.arange(queries) >= queries // 2).expand(clips, queries)
+        by_path = (torch.arange(queries, device=self.device) >= queries // 2).expand(clips, queries)
         targets = torch.where(by_path[..., None], F.one_hot(pick, things).bool(), fits)
         states = torch.where(by_path.flatten()[:, None, None], paths, flags)
         return targets, states.unflatten(0, (clips, queries))
@@ -218,7 +221,7 @@ class WorldTeacher(Teacher):
 def _cells(logits: Tensor, labels: Tensor) -> Tensor:
     """Class loss over cells; background is the last class and weighs little, as most cells are background."""
     classes = logits.shape[-1]
-    weight = torch.ones(classes)
+    weight = logits.new_ones(classes)
     weight[-1] = 0.1
     return losses.class_loss(logits, torch.where(labels < 0, classes - 1, labels), weight)
 

@@ -1,4 +1,5 @@
-"""The training loop: one process a core with averaged gradients, a state on disk that resumes to the same losses.
+"""The training loop: one process a core with averaged gradients, or one for an accelerator; a state on disk that resumes to the
+same losses.
 
 Every step's batch and random choices come from the seed, the process and the step's number, so what is saved is only
 weights and optimiser.
@@ -9,7 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import torch
 import torch.distributed as dist
@@ -21,13 +21,16 @@ from virst_cli.model.prompt import PromptBuilder
 from virst_cli.model.virst import Virst
 from virst_cli.precision import halves_on_cpu
 from virst_cli.training.batch import Batch
+from virst_cli.training.feed import Feed, Source
 from virst_cli.training.stages import Stage
 from virst_cli.training.teacher import Teacher
 
+CPU = torch.device("cpu")
 STATE = "training.pt"
 LOG = "log.jsonl"
 AVERAGE = 0.995  # of the weights, over the steps in which the rate falls
 SAVE_EVERY = 60.0  # seconds
+PARTS = 3  # of a batch on an accelerator; on a CPU each process has one
 LOG_EVERY = 10  # steps
 
 
@@ -42,19 +45,6 @@ class Progress:
     seconds: float
 
 
-class Source(Protocol):
-    """Where batches come from; the same key gives the same batch."""
-
-    @property
-    def name(self) -> str:
-        """What it is, for the record."""
-        ...
-
-    def __call__(self, key: Sequence[int], *, clips: int, frames: int, sentences: int, types: Sequence[str]) -> Batch:
-        """A batch of that shape, with sentences of those types."""
-        ...
-
-
 class Trainer:
     """Trains a model through a recipe. `folder` holds the state; a trainer made on the same folder goes on where it stopped."""
 
@@ -67,11 +57,16 @@ class Trainer:
         folder: Path,
         *,
         seed: int = 0,
+        device: torch.device = CPU,
+        drawers: int = 0,
     ) -> None:
-        self.teacher, self.source, self.prompts = teacher, source, prompts
+        """drawers: processes that draw batches; none: this one draws them as it needs them."""
+        self.teacher, self.source, self.prompts = teacher.to(device), source, prompts
         self.recipe, self.folder, self.seed = recipe, folder, seed
+        self.device, self.drawers = device, drawers
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.world = dist.get_world_size() if dist.is_initialized() else 1
+        self.parts = (self.rank,) if device == CPU else tuple(range(PARTS))
         self.optimizer = torch.optim.AdamW(self.teacher.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=0.02)
         self.average: dict[str, torch.Tensor] = {}
         self.stage, self.step, self.seconds = 0, 0, 0.0
@@ -89,21 +84,24 @@ class Trainer:
     def run(self, report: Callable[[Progress], None] = lambda progress: None, *, until: float | None = None) -> bool:
         """Train to the end of the recipe, or until that time (`time.monotonic`). True when the recipe is done."""
         saved = time.monotonic()
+        feed = Feed(self.source, self.recipe, self.seed, self.parts)
+        batches = feed.onwards((self.stage, self.step), drawers=self.drawers, pin=self.device.type == "cuda")
         while self.stage < len(self.recipe):
             stage = self.recipe[self.stage]
-            paces = stage.freeze(self.teacher)
-            self._pace(stage, paces)
-            sums: dict[str, float] = {}
+            self._pace(stage, stage.freeze(self.teacher))
+            trained = {name: parameter for name, parameter in self.teacher.named_parameters() if parameter.requires_grad}
+            sums: dict[str, torch.Tensor] = {}
             began, since = time.monotonic(), 0
             while self.step < stage.steps:
-                for name, value in self._one_step(stage, paces).items():
-                    sums[name] = sums.get(name, 0.0) + value
+                for name, value in self._one_step(stage, trained, next(batches).to(self.device)).items():
+                    sums[name] = sums.get(name, 0.0) + value.detach()
                 self.step += 1
                 since += 1
                 if since == LOG_EVERY or self.step == stage.steps:
+                    losses = {name: value.item() / since for name, value in sums.items()}
                     seconds = (time.monotonic() - began) / since
                     self.seconds += seconds * since
-                    progress = Progress(stage.name, self.step, stage.steps, {k: v / since for k, v in sums.items()}, seconds)
+                    progress = Progress(stage.name, self.step, stage.steps, losses, seconds)
                     self._log(progress)
                     report(progress)
                     sums, since, began = {}, 0, time.monotonic()
@@ -116,26 +114,24 @@ class Trainer:
             self._finish_stage()
         return True
 
-    def _one_step(self, stage: Stage, paces: dict[str, list[nn.Parameter]]) -> dict[str, float]:
-        clips, frames, sentences, looks = stage.batches[self.step % len(stage.batches)]
-        key = (self.seed, self.stage, self.step, self.rank)
-        batch = self.source(key, clips=clips, frames=frames, sentences=sentences, types=stage.types_at(self.step))
-        generator = torch.Generator().manual_seed(hash(key) % 2**31)
-        with torch.autocast("cpu", torch.bfloat16, enabled=halves_on_cpu()):
+    def _one_step(self, stage: Stage, trained: dict[str, nn.Parameter], batch: Batch) -> dict[str, torch.Tensor]:
+        *_, looks = stage.batches[self.step % len(stage.batches)]
+        generator = torch.Generator().manual_seed(hash((self.seed, self.stage, self.step, self.rank)) % 2**31)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.device == CPU and halves_on_cpu()):
             found = getattr(self.teacher, f"{stage.name}_lesson")(batch, looks, generator)
         weights = stage.weights_at(self.step)
-        loss = sum((weights.get(name, 0.0) * value for name, value in found.items()), torch.zeros(()))
+        loss = torch.stack([weights[name] * value for name, value in found.items() if name in weights]).sum()
         loss.backward()
-        trained = [parameter for group in paces.values() for parameter in group]
-        self._share(trained)
-        nn.utils.clip_grad_norm_(trained, 1.0)
+        parameters = list(trained.values())
+        self._share(parameters)
+        nn.utils.clip_grad_norm_(parameters, 1.0)
         for group in self.optimizer.param_groups:
             group["lr"] = stage.rate_at(self.step) * group["pace"]
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.step >= stage.steps * (1 - stage.cosine):
             self._average(trained)
-        return {name: value.item() for name, value in {"loss": loss, **found}.items()}
+        return {"loss": loss, **found}
 
     def _pace(self, stage: Stage, paces: dict[str, list[nn.Parameter]]) -> None:
         """Sort the optimiser's parameters by pace, keeping what it knows of each."""
@@ -168,13 +164,11 @@ class Trainer:
         dist.broadcast(flag, 0)
         return bool(flag)
 
-    def _average(self, trained: Sequence[nn.Parameter]) -> None:
-        wanted = {id(parameter) for parameter in trained}
-        for name, parameter in self.teacher.named_parameters():
-            if id(parameter) in wanted:
-                if name not in self.average:
-                    self.average[name] = parameter.detach().clone()
-                self.average[name].lerp_(parameter.detach(), 1 - AVERAGE)
+    def _average(self, trained: dict[str, nn.Parameter]) -> None:
+        for name, parameter in trained.items():
+            if name not in self.average:
+                self.average[name] = parameter.detach().clone()
+            self.average[name].lerp_(parameter.detach(), 1 - AVERAGE)
 
     def _finish_stage(self) -> None:
         """What was averaged becomes the weights."""
@@ -209,7 +203,7 @@ class Trainer:
         return [names[id(parameter)] for group in self.optimizer.param_groups for parameter in group["params"]]
 
     def _restore(self) -> None:
-        state = torch.load(self.folder / STATE, weights_only=True)
+        state = torch.load(self.folder / STATE, map_location=self.device, weights_only=True)
         if state["recipe"] != [stage.name for stage in self.recipe]:
             raise UsageError(
                 f"{self.folder} was begun with the stages {', '.join(state['recipe'])}; go on with these, or remove it"

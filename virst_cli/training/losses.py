@@ -31,14 +31,17 @@ def mask_loss(masks: Tensor, truth: Tensor) -> Tensor:
 
     At half the size it costs a quarter, and the edges (a share of each pixel there) are still supervised.
     """
-    seen = truth.flatten(1).any(1)
-    if not seen.any():
-        return masks.sum() * 0
-    candidates = masks.shape[1]
-    truth = F.avg_pool2d(truth[seen], 2)
-    logits = F.interpolate(masks[seen].float(), size=truth.shape[-2:], mode="bilinear", align_corners=False)
-    logits, truth = logits.flatten(0, 1), truth.repeat_interleave(candidates, 0)
-    return (4 * bce(logits, truth) + dice(logits, truth)).mean()
+    small = F.avg_pool2d(truth, 2)
+    logits = F.interpolate(masks.float(), size=small.shape[-2:], mode="bilinear", align_corners=False)
+    logits, small = logits.flatten(0, 1), small.repeat_interleave(masks.shape[1], 0)
+    found = 4 * bce(logits, small) + dice(logits, small)
+    return over_shown(found.unflatten(0, masks.shape[:2]).mean(1), truth)
+
+
+def over_shown(values: Tensor, truth: Tensor) -> Tensor:
+    """Mean of values (R,) over the rows whose truth (R,H,W) shows something; 0 where none does."""
+    shown = truth.flatten(1).any(1).float()
+    return (values * shown).sum() / shown.sum().clamp(min=1)
 
 
 def candidate_ious(masks: Tensor, truth: Tensor) -> Tensor:
@@ -57,10 +60,7 @@ def region_similarity(ious: Tensor, actual: Tensor, truth: Tensor) -> Tensor:
 
     ious, actual (R,M): predicted and true; truth (R,H,W).
     """
-    seen = truth.flatten(1).any(1)
-    if not seen.any():
-        return actual.new_ones(())
-    return actual.gather(1, ious.argmax(1, keepdim=True))[seen].mean()
+    return over_shown(actual.gather(1, ious.argmax(1, keepdim=True))[:, 0], truth)
 
 
 def presence_loss(score: Tensor, truth: Tensor) -> Tensor:

@@ -44,25 +44,25 @@ class OwnVideos:
         self._small = lru_cache(maxsize=HELD)(self._decoded)
 
     def __call__(
-        self, key: Sequence[int], *, clips: int, frames: int, sentences: int, types: Sequence[str] = ()
-    ) -> OwnBatch:  # fmt: skip
-        """The batch of a seed; `types` is of the synthetic world and changes nothing here."""
-        rng = np.random.default_rng(list(key))
+        self, keys: Sequence[Sequence[int]], *, clips: int, frames: int, sentences: int, types: Sequence[str] = ()
+    ) -> OwnBatch:
+        """The batch of some seeds, `clips` clips of each; `types` is of the synthetic world and changes nothing here."""
         images, truths, asked = [], [], []
-        for _ in range(clips):
-            video = int(rng.integers(len(self.samples)))
-            sample = self.samples[video]
-            times = _times(rng, len(sample.frame_names), frames)
-            count = len(sample.expressions)
-            chosen = [int(e) for e in (rng.permutation(count) if count >= sentences else rng.integers(count, size=sentences))]
-            images.append(np.stack([self._small(video, t) for t in times]))
-            truths.append(np.stack([[self._mask(sample, e, t) for e in chosen[:sentences]] for t in times]))
-            asked.append([self.prompts.build(sample.expressions[e].text) for e in chosen[:sentences]])
+        for rng in (np.random.default_rng(list(key)) for key in keys):
+            for _ in range(clips):
+                video = int(rng.integers(len(self.samples)))
+                sample = self.samples[video]
+                times = _times(rng, len(sample.frame_names), frames)
+                count = len(sample.expressions)
+                chosen = [int(e) for e in (rng.permutation(count) if count >= sentences else rng.integers(count, size=sentences))]
+                images.append(np.stack([self._small(video, t) for t in times]))
+                truths.append(np.stack([[self._mask(sample, e, t) for e in chosen[:sentences]] for t in times]))
+                asked.append([self.prompts.build(sample.expressions[e].text) for e in chosen[:sentences]])
         truth = np.stack(truths)  # B,T,S,H,W
         return OwnBatch(
             images=torch.from_numpy(np.stack(images)).permute(0, 1, 4, 2, 3),
             cover=torch.from_numpy(np.moveaxis(covered(truth), 2, -1).copy()),
-            targets=torch.eye(sentences, dtype=torch.bool).expand(clips, -1, -1),
+            targets=torch.eye(sentences, dtype=torch.bool).expand(len(asked), -1, -1),
             prompts=asked,
             truth=torch.from_numpy(truth),
         )

@@ -15,7 +15,7 @@ from virst_cli.model.prompt import PromptBuilder
 from virst_cli.model.virst import Virst
 from virst_cli.training.data import WorldClips
 from virst_cli.training.lessons import WorldTeacher, from_nothing
-from virst_cli.training.loop import Trainer
+from virst_cli.training.loop import CPU, Trainer
 from virst_cli.training.own import OwnVideos
 from virst_cli.training.stages import FINE_TUNING, RECIPE, Stage, chosen, scaled
 from virst_cli.training.teacher import Teacher
@@ -36,9 +36,10 @@ class Job:
     init: Path | None = None
     dataset: str = WORLD
     root: Path | None = None
+    device: torch.device = CPU
 
-    def trainer(self) -> Trainer:
-        """Everything that it needs. Raises UsageError for what can't be trained, or not on that."""
+    def trainer(self, drawers: int = 0) -> Trainer:
+        """Everything that it needs; drawers as in Trainer. Raises UsageError for what can't be trained, or not on that."""
         own = None if self.dataset == WORLD and self.root is None else _samples(self.dataset, self.root)
         whole: Sequence[Stage] = RECIPE if own is None else FINE_TUNING
         recipe = scaled(chosen(whole, self.stages) if self.stages else whole, self.effort)
@@ -51,7 +52,7 @@ class Job:
             teacher = WorldTeacher(model, prompts) if own is None else Teacher(model)
         size = teacher.model.config.segmentation.image_size
         source = WorldClips(prompts, size) if own is None else OwnVideos(self.dataset, own, prompts, size)
-        return Trainer(teacher, source, prompts, recipe, self.folder, seed=self.seed)
+        return Trainer(teacher, source, prompts, recipe, self.folder, seed=self.seed, device=self.device, drawers=drawers)
 
 
 def _samples(name: str, root: Path | None) -> list[Sample]:

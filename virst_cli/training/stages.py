@@ -96,7 +96,7 @@ READ = Stage(
     rate=1e-3,
     trains=("language_model",),
     losses={"words": 1.0},
-    batches=((8, 8, 6, 0),),
+    batches=((4, 8, 12, 0),),
 )
 UNDERSTAND = Stage(
     "understand",

@@ -5,10 +5,10 @@ training from nothing needs beyond masks is in `lessons`.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -17,17 +17,16 @@ from virst_cli.model.config import CLIP_FRAMES, SEG_TOKENS
 from virst_cli.model.fusion import Looking
 from virst_cli.model.pixels import normalise
 from virst_cli.model.seg_model import FrameFeatures, Tracked
-from virst_cli.model.virst import Packed, Virst, pack
+from virst_cli.model.virst import Virst
 from virst_cli.model.vision_tower import TrunkPatches
 from virst_cli.training import losses
 from virst_cli.training.batch import Batch
+from virst_cli.training.layout import Layout
 from virst_cli.video.sample import spread
 
 Losses = dict[str, Tensor]
 ANCHOR_GAPS = (3, 9)  # 3 to 8 frames from one anchor to the next, as virst-nano has them in chunks of 100 to 256 frames
 IN_CACHE = 256  # rows times squared frames that the SegPrompter attends for at once: more, and memory is what is waited for
-# for some hundred tokens the fused attention of CPUs takes two to five times as long backwards
-FEW_TOKENS = sdpa_kernel(SDPBackend.MATH)
 
 
 @dataclass
@@ -68,6 +67,14 @@ class Teacher(nn.Module):
         self._raw: list[tuple[Tensor, ...]] = []
         model.fusion.seg_model.sam_mask_decoder.register_forward_hook(lambda _, __, out: self._raw.append(out))
 
+    @property
+    def device(self) -> torch.device:
+        return self.model.language_model.get_parameter("norm.weight").device
+
+    def few_tokens(self) -> AbstractContextManager[None]:
+        """For some hundred tokens the fused attention of CPUs takes two to five times as long backwards."""
+        return sdpa_kernel(SDPBackend.MATH) if self.device.type == "cpu" else nullcontext()
+
     # --- forward pieces --------------------------------------------------------------------------------------
 
     def see(self, batch: Batch) -> Seen:
@@ -89,26 +96,28 @@ class Teacher(nn.Module):
     def read(self, batch: Batch, visual: Tensor) -> Tensor:
         """[SEG] states (B,S,10,D) from visual tokens (B,V,D); V may be 0."""
         embed = self.model.language_model.embed_tokens
-        packs = [pack(visual[b], prompts, embed) for b, prompts in enumerate(batch.prompts)]
-        longest = max(len(packed.positions) for packed in packs)
-        padded = [_pad(packed, longest) for packed in packs]
-        hidden = self.model.language_model(*(torch.stack(parts) for parts in zip(*padded, strict=True)))
-        return torch.stack([hidden[b, packed.seg_places] for b, packed in enumerate(packs)])
+        layout = Layout.of(batch.prompts, visual.shape[1], self.device)
+        prefix = embed(torch.tensor(batch.prompts[0][0].prefix, device=self.device)).expand(len(visual), -1, -1)
+        embeddings = torch.cat([prefix, visual.to(prefix.dtype), embed(layout.tokens)], 1)
+        hidden = self.model.language_model(embeddings, layout.positions, layout.mask())
+        return hidden[torch.arange(len(visual), device=self.device)[:, None, None], layout.seg_places]
 
-    @FEW_TOKENS
     def decode(self, features: FrameFeatures, prompts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Masks (R,3,h,w), predicted IoU (R,3) and object score (R,1) of R frames from their prompts (R,10,C), absent or not."""
         seg = self.model.fusion.seg_model
         size = features.coarse.shape[-2:]
-        masks, ious, _, score = seg.sam_mask_decoder(
-            image_embeddings=features.coarse + seg.no_mem_embed[0, 0, :, None, None],
-            image_pe=seg.sam_prompt_encoder.get_dense_pe(),
-            sparse_prompt_embeddings=prompts,
-            dense_prompt_embeddings=seg.sam_prompt_encoder.no_mask_embed.weight[0, :, None, None].expand(len(prompts), -1, *size),
-            multimask_output=True,
-            repeat_image=False,
-            high_res_features=[features.fine, features.middle],
-        )
+        with self.few_tokens():
+            masks, ious, _, score = seg.sam_mask_decoder(
+                image_embeddings=features.coarse + seg.no_mem_embed[0, 0, :, None, None],
+                image_pe=seg.sam_prompt_encoder.get_dense_pe(),
+                sparse_prompt_embeddings=prompts,
+                dense_prompt_embeddings=seg.sam_prompt_encoder.no_mask_embed.weight[0, :, None, None].expand(
+                    len(prompts), -1, *size
+                ),
+                multimask_output=True,
+                repeat_image=False,
+                high_res_features=[features.fine, features.middle],
+            )
         self._raw.clear()
         return masks, ious, score
 
@@ -118,12 +127,12 @@ class Teacher(nn.Module):
         grids = self.model.fusion.seg_prompter.look(seen.features.coarse.unflatten(0, (clips, frames)))  # B,T,cells,C
         return grids.repeat_interleave(batch.targets.shape[1], 0)
 
-    @FEW_TOKENS
     def ask(self, batch: Batch, seen: Seen, states: Tensor) -> Asked:
         """States (B,S,10,D) through the SegPrompter, R = B*S."""
         grids = self.grids(batch, seen)
-        rows = max(1, IN_CACHE // grids.shape[1] ** 2)
-        parts = [self._looked(*part) for part in zip(states.flatten(0, 1).split(rows), grids.split(rows), strict=True)]
+        rows = max(1, IN_CACHE // grids.shape[1] ** 2) if self.device.type == "cpu" else len(grids)
+        with self.few_tokens():
+            parts = [self._looked(*part) for part in zip(states.flatten(0, 1).split(rows), grids.split(rows), strict=True)]
         prompts, attention = (torch.cat(part) for part in zip(*parts, strict=True))
         return Asked(prompts, grids, attention)
 
@@ -143,9 +152,9 @@ class Teacher(nn.Module):
         """Masks of `looks` random frames a sentence, as the prompts make them; targets (B,S,K)."""
         clips, queries = targets.shape[:2]
         frames = batch.images.shape[1]
-        clip = torch.arange(clips).repeat_interleave(queries * looks)
-        query = torch.arange(clips * queries).repeat_interleave(looks)
-        time = torch.rand(clips * queries, frames, generator=generator).argsort(1)[:, :looks].flatten()
+        query = torch.arange(clips * queries, device=self.device).repeat_interleave(looks)
+        clip = query // queries
+        time = torch.rand(clips * queries, frames, generator=generator).argsort(1)[:, :looks].flatten().to(self.device)
         answer = self.decode(seen.at(clip * frames + time), asked.prompts[query, :, time])
         found = _compared(*answer, batch.masks(clip, time, targets.flatten(0, 1)[query]))
         return {**found, "attention": _attention_loss(asked.attention, batch.share(targets).flatten(0, 1))}
@@ -156,7 +165,6 @@ class Teacher(nn.Module):
         asked = self.ask(batch, seen, self.understand(batch, seen))
         return self.masks_match(batch, seen, asked, batch.targets, looks, generator)
 
-    @FEW_TOKENS
     def propagate_lesson(self, batch: Batch, looks: int, generator: torch.Generator) -> Losses:
         """Anchors from frozen prompts, spread as in use, and every other frame of the clip from memory.
 
@@ -167,7 +175,7 @@ class Teacher(nn.Module):
         with torch.no_grad():
             seen = self.see(batch)
             prompts = self.ask(batch, seen, self.understand(batch, seen)).prompts
-        clip = torch.arange(clips).repeat_interleave(queries)
+        clip = torch.arange(clips, device=self.device).repeat_interleave(queries)
         targets = batch.targets.flatten(0, 1)
 
         def at(time: int) -> FrameFeatures:
@@ -183,13 +191,14 @@ class Teacher(nn.Module):
         asked: list[Losses] = []
         tracked: list[Losses] = []
         gap = int(torch.randint(*ANCHOR_GAPS, (), generator=generator))
-        for t in spread(frames, -(-frames // gap)):  # also frames before the first and after the last
-            anchors[t] = seg.anchor(at(t), prompts[:, :, t].contiguous())
-            asked.append(compared(t, targets))
-        shown = batch.shown(clip, {t: anchor.logits[:, 0] for t, anchor in anchors.items()})
-        for t in sorted(set(range(frames)) - set(anchors)):
-            recent[t] = seg.propagate(at(t), t, anchors, recent, frames)
-            tracked.append({**compared(t, shown), **self.while_tracking(batch, t, clip, shown)})
+        with self.few_tokens():
+            for t in spread(frames, -(-frames // gap)):  # also frames before the first and after the last
+                anchors[t] = seg.anchor(at(t), prompts[:, :, t].contiguous())
+                asked.append(compared(t, targets))
+            shown = batch.shown(clip, {t: anchor.logits[:, 0] for t, anchor in anchors.items()})
+            for t in sorted(set(range(frames)) - set(anchors)):
+                recent[t] = seg.propagate(at(t), t, anchors, recent, frames)
+                tracked.append({**compared(t, shown), **self.while_tracking(batch, t, clip, shown)})
         found = _mean(tracked)
         # the decoder goes on learning, and must not forget how to answer an anchor
         return {**found, **{name: (found[name] + value) / 2 for name, value in _mean(asked).items() if name != "J"}}
@@ -224,10 +233,10 @@ def _mean(found: Sequence[Losses]) -> Losses:
 def _attention_loss(logits: Tensor, share: Tensor) -> Tensor:
     """What looks, (R,layers,n,T,T*cells), should look at the target's cells, share (R,T,cells), in its own frame."""
     if logits.numel() == 0:
-        return torch.zeros(())
+        return logits.new_zeros(())
     rows, frames, cells = share.shape
-    weights = torch.zeros(rows, frames, frames, cells)
-    times = torch.arange(frames)
+    weights = share.new_zeros(rows, frames, frames, cells)
+    times = torch.arange(frames, device=share.device)
     weights[:, times, times] = on_cells(share)
     return losses.mass_on_target(logits, weights.flatten(2)[:, None, None])
 
@@ -235,11 +244,3 @@ def _attention_loss(logits: Tensor, share: Tensor) -> Tensor:
 def on_cells(share: Tensor) -> Tensor:
     """How much each cell counts as the target's, in 0..1: the best covered one fully, those barely touched not at all."""
     return ((share / share.amax(-1, keepdim=True).clamp(min=0.25)) * (share > 0.05)).clamp(max=1)
-
-
-def _pad(packed: Packed, length: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Embeddings, positions and mask of that length; rows that pad look at themselves, and nobody looks at them."""
-    missing = length - len(packed.positions)
-    mask = F.pad(packed.mask, (0, missing, 0, missing))
-    mask.fill_diagonal_(True)
-    return F.pad(packed.embeddings, (0, 0, 0, missing)), F.pad(packed.positions, (0, missing)), mask

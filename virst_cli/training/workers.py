@@ -1,4 +1,4 @@
-"""Training on several cores: one process a core, with averaged gradients.
+"""Training on several cores: one process a core, with averaged gradients; for an accelerator they draw its batches.
 
 Two processes of one thread each are faster than one of two threads, as most of a small model's operations are too small
 to be split.
@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from virst_cli.training.loop import Progress, Trainer
+from virst_cli.training.loop import CPU, Progress, Trainer
 from virst_cli.training.setup import Job
 
 
@@ -22,6 +22,9 @@ def train(job: Job, report: Callable[[Progress], None], *, workers: int | None =
     workers: processes; one a core by default.  until: `time.monotonic` at which to stop and save.
     """
     count = workers or os.cpu_count() or 1
+    if job.device != CPU:
+        torch.set_float32_matmul_precision("high")  # TF32: as fast as halves for so small a model, and nothing has to be cast
+        return _work(job, until, report, drawers=count)
     if count == 1:
         return _work(job, until, report)
     with socket.socket() as probe:
@@ -52,7 +55,7 @@ def _join(rank: int, count: int, address: str, job: Job, until: float | None) ->
     dist.destroy_process_group()
 
 
-def _work(job: Job, until: float | None, report: Callable[[Progress], None]) -> Trainer:
-    trainer = job.trainer()
+def _work(job: Job, until: float | None, report: Callable[[Progress], None], drawers: int = 0) -> Trainer:
+    trainer = job.trainer(drawers)
     trainer.run(report, until=until)
     return trainer

@@ -22,9 +22,11 @@ def make_clip(
     size: tuple[int, int] = (128, 128),
     sentences: int = 4,
     types: Sequence[str] | None = None,
+    every: int = 1,
 ) -> Clip:
     """A clip of `frames` frames of `size` (width, height) pixels with one to `sentences` sentences.
 
+    `every`: only every n-th of the frames is made; the sentences are about all of them.
     `types` limits the sentences to some of TYPES; one that is named twice gets twice as many turns. The same seed gives
     the same clip; a generator is advanced. Raises `UsageError` for what can't be drawn.
     """
@@ -37,8 +39,8 @@ def make_clip(
         things = tuple(actor.thing for actor in actors)
         said = write_sentences(rng, Facts(things, width, height), count=sentences, types=wanted)
         if said:
-            images, ids = render(rng, actors, frames=frames, width=width, height=height)
-            return Clip(images, ids, things, said)
+            images, ids = render(rng, actors, times=range(0, frames, every), width=width, height=height)
+            return Clip(images, ids, tuple(thing.every(every) for thing in things), said)
     raise UsageError(
         f"no sentence of type {', '.join(dict.fromkeys(wanted))} fits a clip of {frames} frames of {width}x{height}: "
         "ask for more frames or types"

@@ -20,23 +20,23 @@ NOISE = 5.0  # standard deviation of the pixel noise
 
 
 def render(
-    rng: np.random.Generator, actors: list[Actor], *, frames: int, width: int, height: int
+    rng: np.random.Generator, actors: list[Actor], *, times: range, width: int, height: int
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """The frames (T, H, W, 3) and the ids (T, H, W) of the visible pixels: i+1 for actors[i]."""
-    ids = np.zeros((frames, height, width), dtype=np.uint8)
-    images = _panned(rng, frames, width, height)
+    """The frames (T, H, W, 3) of those times, and the ids (T, H, W) of the visible pixels: i+1 for actors[i]."""
+    ids = np.zeros((len(times), height, width), dtype=np.uint8)
+    images = _panned(rng, times, width, height)
     order = sorted(range(len(actors)), key=lambda i: actors[i].base)
-    for t in range(frames):
+    for frame, (t, image) in enumerate(zip(times, images, strict=True)):
         for i in order:
             if actors[i].thing.states[t] != ABSENT:
-                _lay(images[t], ids[t], actors[i], t, i + 1)
+                _lay(image, ids[frame], actors[i], t, i + 1)
     noise = _noise(width, height)
-    for t in range(frames):
+    for image in images:
         dy, dx = rng.integers(0, 32, size=2)
-        noisy = images[t].astype(np.int16)
+        noisy = image.astype(np.int16)
         noisy += noise[dy : dy + height, dx : dx + width]
         np.clip(noisy, 0, 255, out=noisy)
-        images[t] = noisy
+        image[...] = noisy
     return images, ids
 
 
@@ -66,7 +66,7 @@ def _phase(actor: Actor, t: int) -> int:
     return 1 % count if state == AIR else (t + actor.gait) % count
 
 
-def _panned(rng: np.random.Generator, frames: int, width: int, height: int) -> npt.NDArray[np.uint8]:
+def _panned(rng: np.random.Generator, times: range, width: int, height: int) -> npt.NDArray[np.uint8]:
     """A background seen by a slowly moving camera, in a tint of its own: T, H, W, 3."""
     bank = max(4, min(BACKGROUNDS, BACKGROUNDS * 128 * 128 // (width * height)))
     canvas = _background(width, height, int(rng.integers(bank)))
@@ -76,11 +76,11 @@ def _panned(rng: np.random.Generator, frames: int, width: int, height: int) -> n
     canvas = np.minimum(canvas * gain.astype(np.float32), 250).astype(np.uint8)
     room = np.array(canvas.shape[:2]) - (height, width)  # y, x
     start, end = rng.uniform(0, 1, size=(2, 2)) * room
-    way = (end - start) * min(1.0, frames / 16)  # short clips pan less: about a pixel a frame at 128
-    out = np.empty((frames, height, width, 3), dtype=np.uint8)
-    for t in range(frames):
-        y, x = (start + way * t / max(1, frames - 1)).astype(int).tolist()
-        out[t] = canvas[y : y + height, x : x + width]
+    way = (end - start) * min(1.0, times.stop / 16)  # short clips pan less: about a pixel a frame at 128
+    out = np.empty((len(times), height, width, 3), dtype=np.uint8)
+    for frame, t in zip(out, times, strict=True):
+        y, x = (start + way * t / max(1, times.stop - 1)).astype(int).tolist()
+        frame[...] = canvas[y : y + height, x : x + width]
     return out
 
 

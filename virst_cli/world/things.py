@@ -3,7 +3,7 @@
 Everything here is plain data: `scene` fills it in, `render` draws it, `grammar` speaks about it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -43,6 +43,11 @@ class Thing:
     path: npt.NDArray[np.float32]  # T, 2   centre x, y in pixels; outside the frame while absent
     states: npt.NDArray[np.uint8]  # T      index into STATES
     events: tuple[Event, ...]  # in order of their start
+
+    def every(self, stride: int) -> "Thing":
+        """The same thing where only every n-th frame is looked at."""
+        events = tuple(Event(e.name, e.start // stride, (e.end - 1) // stride + 1) for e in self.events)
+        return replace(self, path=self.path[::stride], states=self.states[::stride], events=events)
 
 
 @dataclass(frozen=True)

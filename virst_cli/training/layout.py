@@ -1,0 +1,57 @@
+"""How the packed sequences of a batch lie side by side, each padded to the longest.
+
+As `language.packed_layout` has it for one video: the prefix and the visual tokens, which all sentences see, then every sentence,
+which sees itself. Padding sees itself and is seen by nobody else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import torch
+from torch import Tensor
+
+from virst_cli.model.prompt import Prompt
+
+SHARED, PADDING = 0, -1  # parts of a sequence that are no sentence; these count from one
+
+
+@dataclass
+class Layout:
+    """Of B sequences of length L = prefix and visual tokens + l tokens of S sentences and padding."""
+
+    tokens: Tensor  # B,l
+    positions: Tensor  # B,L
+    part: Tensor  # B,L
+    seg_places: Tensor  # B,S,10
+
+    @staticmethod
+    def of(prompts: Sequence[Sequence[Prompt]], visual: int, device: torch.device) -> "Layout":
+        """The layout of B times S prompts behind that many visual tokens."""
+        start = len(prompts[0][0].prefix) + visual
+        videos = [[prompt.sentence for prompt in video] for video in prompts]
+        longest = max(sum(map(len, sentences)) for sentences in videos)
+
+        def table(rows: Sequence[Sequence[int]], filling: int) -> Tensor:
+            return torch.tensor([[*row, *[filling] * (longest - len(row))] for row in rows], device=device)
+
+        shared = torch.arange(start, device=device).expand(len(videos), -1)
+        tokens = table([list(chain(*sentences)) for sentences in videos], 0)
+        places = table([[start + n for said in sentences for n in range(len(said))] for sentences in videos], 0)
+        part = table([[s for s, said in enumerate(sentences, 1) for _ in said] for sentences in videos], PADDING)
+        seg_places: list[list[list[int]]] = []
+        for video in prompts:
+            at = start
+            seg_places.append([])
+            for prompt in video:
+                seg_places[-1].append([at + place for place in prompt.seg_positions])
+                at += len(prompt.sentence)
+        return Layout(
+            tokens, torch.cat([shared, places], 1), torch.cat([torch.full_like(shared, SHARED), part], 1),
+            torch.tensor(seg_places, device=device),
+        )  # fmt: skip
+
+    def mask(self) -> Tensor:
+        """True where a row may look, (B,L,L)."""
+        same = (self.part[:, :, None] == self.part[:, None]) | (self.part[:, None] == SHARED)
+        return same.tril()
