@@ -118,7 +118,7 @@ class Trainer:
         *_, looks = stage.batches[self.step % len(stage.batches)]
         generator = torch.Generator().manual_seed(hash((self.seed, self.stage, self.step, self.rank)) % 2**31)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.device == CPU and halves_on_cpu()):
-            found = getattr(self.teacher, f"{stage.name}_lesson")(batch, looks, generator)
+            found = getattr(self.teacher, f"{stage.lesson}_lesson")(batch, looks, generator)
         weights = stage.weights_at(self.step)
         loss = torch.stack([weights[name] * value for name, value in found.items() if name in weights]).sum()
         loss.backward()

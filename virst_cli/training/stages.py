@@ -1,4 +1,4 @@
-"""The recipe: seven stages, what each trains, and how strongly each loss counts.
+"""The recipe: its stages, what each trains, and how strongly each loss counts.
 
 Rates are constant after a short warm-up, with a cosine only at the end of some stages: the model is still
 learning when the others end.
@@ -52,6 +52,15 @@ class Stage:
     slow: tuple[str, ...] = ()  # prefixes of parameters that train at 0.3 of the rate
     cosine: float = 0.0  # share of the steps, at the end, over which the rate falls to nothing
     types: tuple[tuple[float, tuple[str, ...]], ...] = ((1.0, TYPES),)  # until this share of the steps, these sentences
+
+    @property
+    def lesson(self) -> str:
+        """What is done in it; `sharpen-2` is *sharpen* once more."""
+        return self.name.partition("-")[0]
+
+    def again(self, number: int, steps: int) -> "Stage":
+        """The same for the second or third time."""
+        return replace(self, name=f"{self.lesson}-{number}", steps=steps)
 
     def rate_at(self, step: int) -> float:
         warm = min(1.0, (step + 1) / WARM_UP)
@@ -109,7 +118,7 @@ UNDERSTAND = Stage(
 )
 THINK = Stage(  # with a trunk that stays as it is a sentence costs half, and language needs many
     "think",
-    steps=8400,
+    steps=1000,
     rate=1e-3,
     trains=(*TOWER, "vision.mm_projector", "language_model", "fusion.seg_prompter.content"),
     losses={**KNOWLEDGE, "exists": 1.0, "vocabulary": 0.1, "tower": 0.3, "match": 1.0},
@@ -119,7 +128,7 @@ THINK = Stage(  # with a trunk that stays as it is a sentence costs half, and la
 )
 JOIN = Stage(
     "join",
-    steps=780,
+    steps=1000,
     rate=8e-4,
     trains=(*SAM_SEES, *SAM_DECODES, "vision", "language_model", "fusion.seg_prompter"),
     losses={**MASKS, "attention": 1.0, **KNOWLEDGE, "heat": 0.7},
@@ -130,7 +139,7 @@ JOIN = Stage(
 )
 SHARPEN = Stage(
     "sharpen",
-    steps=2400,
+    steps=600,
     rate=1e-3,
     trains=(*SAM_DECODES, "vision.mm_projector", "language_model", "fusion.seg_prompter"),
     losses={**MASKS, "attention": 0.5, "words": 0.1, "heat": 0.5, "point": 0.2, "moment": 0.2, "exists": 0.5, "target": 0.1},
@@ -140,7 +149,7 @@ SHARPEN = Stage(
 )
 PROPAGATE = Stage(
     "propagate",
-    steps=1000,
+    steps=300,
     rate=1e-3,
     trains=(*SAM_REMEMBERS, *SAM_DECODES),
     slow=SAM_DECODES,
@@ -149,7 +158,10 @@ PROPAGATE = Stage(
     types=((1.0, (*TYPES, "motion", "position", "order")),),  # where things look alike
     cosine=0.4,
 )
-RECIPE = (SEE, READ, UNDERSTAND, THINK, JOIN, SHARPEN, PROPAGATE)
+# what *join* makes of the trunk, *think* is the better for: each round begins where the last one ended
+SECOND = (THINK.again(2, 760), JOIN.again(2, 600), SHARPEN.again(2, 1200))
+THIRD = (THINK.again(3, 3000), replace(JOIN.again(3, 400), types=((1.0, TYPES),)), SHARPEN.again(3, 1500))
+RECIPE = (SEE, READ, UNDERSTAND, THINK, JOIN, SHARPEN, *SECOND, *THIRD, PROPAGATE)
 
 TUNE = Stage(  # on somebody's own videos
     "tune",
