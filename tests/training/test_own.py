@@ -1,5 +1,6 @@
 """Tuning to one's own videos: new words are learned, others stay, and what is trained is a model that answers."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,14 @@ def test_a_batch_holds_the_masks_of_its_sentences(clips):
     share = batch.share(batch.targets)  # B,S,T,cells
     np.testing.assert_allclose(share.mean(-1), batch.truth.float().mean((-1, -2)).transpose(1, 2), atol=1e-5)
     assert torch.equal(source([(1, 2)], clips=2, frames=8, sentences=3).truth, batch.truth)
+
+
+def test_another_process_can_draw_them(clips):
+    source = Job(Path(), init=embedded(), dataset="mevis", root=clips).trainer().source
+    there = pickle.loads(pickle.dumps(source))
+    batches = [each([(1, 2)], clips=2, frames=8, sentences=3) for each in (source, there)]
+    assert torch.equal(batches[0].images, batches[1].images)
+    assert torch.equal(batches[0].truth, batches[1].truth)
 
 
 def test_a_tuned_model_keeps_its_rows_and_grows_where_it_must(clips, tmp_path):

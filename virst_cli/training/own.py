@@ -43,6 +43,10 @@ class OwnVideos:
             raise UsageError(f"{name} lacks {', '.join(missing[:3])} and {len(missing)} in all; complete it, then train")
         self._small = lru_cache(maxsize=HELD)(self._decoded)
 
+    def __reduce__(self) -> tuple[type["OwnVideos"], tuple[object, ...]]:
+        """For processes that draw batches: they decode for themselves."""
+        return OwnVideos, (self.name, self.samples, self.prompts, self.size)
+
     def __call__(
         self, keys: Sequence[Sequence[int]], *, clips: int, frames: int, sentences: int, types: Sequence[str] = ()
     ) -> OwnBatch:
