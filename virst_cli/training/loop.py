@@ -66,7 +66,7 @@ class Trainer:
         self.device, self.drawers = device, drawers
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.world = dist.get_world_size() if dist.is_initialized() else 1
-        self.parts = (self.rank,) if device == CPU else tuple(range(PARTS))
+        self.parts = (self.rank,) if device.type == "cpu" else tuple(range(PARTS))
         self.optimizer = torch.optim.AdamW(self.teacher.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=0.02)
         self.average: dict[str, torch.Tensor] = {}
         self.stage, self.step, self.seconds = 0, 0, 0.0
@@ -117,7 +117,7 @@ class Trainer:
     def _one_step(self, stage: Stage, trained: dict[str, nn.Parameter], batch: Batch) -> dict[str, torch.Tensor]:
         *_, looks = stage.batches[self.step % len(stage.batches)]
         generator = torch.Generator().manual_seed(hash((self.seed, self.stage, self.step, self.rank)) % 2**31)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.device == CPU and halves_on_cpu()):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.device.type == "cpu" and halves_on_cpu()):
             found = getattr(self.teacher, f"{stage.lesson}_lesson")(batch, looks, generator)
         weights = stage.weights_at(self.step)
         loss = torch.stack([weights[name] * value for name, value in found.items() if name in weights]).sum()

@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from virst_cli.training.loop import CPU, Progress, Trainer
+from virst_cli.training.loop import Progress, Trainer
 from virst_cli.training.setup import Job
 
 
@@ -22,7 +22,7 @@ def train(job: Job, report: Callable[[Progress], None], *, workers: int | None =
     workers: processes; one a core by default.  until: `time.monotonic` at which to stop and save.
     """
     count = workers or os.cpu_count() or 1
-    if job.device != CPU:
+    if job.device.type != "cpu":
         torch.set_float32_matmul_precision("high")  # TF32: as fast as halves for so small a model, and nothing has to be cast
         return _work(job, until, report, drawers=count)
     if count == 1:
