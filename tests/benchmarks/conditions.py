@@ -50,7 +50,7 @@ class Changed:
 
 def compressed(crf: int) -> Callable[[Sample], Sample]:
     """Through H.264 at that rate factor: 36 is bad, 40 a quality that nobody would want."""
-    return lambda sample: replace(sample, frames=list(through_h264(np.stack([list(sample.frames)]), crf)[0]))
+    return lambda sample: replace(sample, frames=list(through_h264(np.stack(list(sample.frames))[None], crf)[0]))
 
 
 def said(how: Callable[[str], str]) -> Callable[[Sample], Sample]:

@@ -31,6 +31,14 @@ def test_rows_without_a_target_do_not_count_for_masks():
     assert not masks.grad.any()
 
 
+def test_similarity_is_that_of_the_best_candidate_where_something_is_shown():
+    ious, actual = torch.tensor([[0.2, 0.9], [0.9, 0.1]]), torch.tensor([[0.8, 0.5], [0.3, 0.6]])
+    truth = torch.zeros(2, 4, 4)
+    assert losses.region_similarity(ious, actual, truth).item() == 1
+    truth[0] = 1
+    assert losses.region_similarity(ious, actual, truth).item() == pytest.approx(0.5)
+
+
 def test_attention_that_lies_on_the_target_costs_nothing():
     weights = torch.tensor([[0.0, 1.0, 1.0, 0.0]])
     on, off = torch.tensor([[-50.0, 3.0, 3.0, -50.0]]), torch.tensor([[3.0, -50.0, -50.0, 3.0]])

@@ -39,10 +39,14 @@ def packed_layout(prefix: int, sentences: Sequence[int]) -> tuple[Tensor, Tensor
     """Positions (L,) and mask (L,L) of a prefix followed by sentences of those lengths; True where a row may look."""
     lengths = [prefix, *sentences]
     part = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))  # L   0 for the prefix
-    place = torch.arange(len(part))
     positions = torch.cat([torch.arange(prefix), *(torch.arange(prefix, prefix + n) for n in sentences)])
-    same = (part[:, None] == part[None, :]) | (part[None, :] == 0)
-    return positions, same & (place[:, None] >= place[None, :])
+    return positions, may_look(part)
+
+
+def may_look(part: Tensor) -> Tensor:
+    """Where a row may look, (...,L,L), from the part that each token is of, (...,L): its own and part 0, up to itself."""
+    same = (part[..., :, None] == part[..., None, :]) | (part[..., None, :] == 0)
+    return same.tril()
 
 
 class LanguageModel(nn.Module):

@@ -48,10 +48,10 @@ class Batch(ABC):
         """Things (R,K) bool that mask logits (R,h,w) of some frames, by time, show for the most part; clips (R,)."""
         things = self.targets.shape[2]
         inside = area = torch.zeros(len(clip), things, device=clip.device)
+        each = torch.eye(things, dtype=torch.bool, device=clip.device)[:, None].expand(-1, len(clip), -1)
         for time, logits in found.items():
             whole = F.interpolate(logits.detach()[:, None], size=self.images.shape[-2:], mode="bilinear", align_corners=False)
             seen = whole[:, 0] > 0  # R,H,W
-            each = torch.eye(things, dtype=torch.bool, device=clip.device)[:, None].expand(-1, len(clip), -1)
             truth = torch.stack([self.masks(clip, torch.full_like(clip, time), one) for one in each], 1)  # R,K,H,W
             inside = inside + (seen[:, None] * truth).sum((2, 3))
             area = area + truth.sum((2, 3))

@@ -17,7 +17,7 @@ from virst_cli.training.compression import through_h264
 from virst_cli.world import COLOURS, KINDS, TYPES, Clip, Event, Sentence, Thing, make_clip
 
 LONGEST_SENTENCE = 16  # words that training asks back
-SHAPES = (  # width, height of a batch's clips
+SHAPES = (  # width, height of the clips of a seed
     *((128, 128),) * 3, (192, 108), (320, 180), (108, 192), (180, 320), (180, 320), (160, 120), (256, 256),
 )  # fmt: skip
 LONG = 32  # frames; a batch of that many may be every n-th frame of longer clips, as the model sees a long video

@@ -48,17 +48,11 @@ class Feed(Dataset[Batch]):
 
     def onwards(self, place: Place, *, drawers: int, pin: bool) -> Iterator[Batch]:
         """All batches from there to the end, drawn by so many other processes, or by this one. pin: for a CUDA device."""
-        first, done = place
-        places = [
-            (number, step)
-            for number, stage in enumerate(self.recipe)
-            for step in range(stage.steps)
-            if (number, step) >= (first, done)
-        ]
+        everything = ((number, step) for number, stage in enumerate(self.recipe) for step in range(stage.steps))
         loader = DataLoader(
             self,
             batch_size=None,
-            sampler=places,
+            sampler=[each for each in everything if each >= place],
             num_workers=drawers,
             prefetch_factor=AHEAD if drawers else None,
             multiprocessing_context="spawn" if drawers else None,

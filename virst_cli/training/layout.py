@@ -6,14 +6,15 @@ which sees itself. Padding sees itself and is seen by nobody else.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import accumulate, chain
 
 import torch
 from torch import Tensor
 
+from virst_cli.model.language import may_look
 from virst_cli.model.prompt import Prompt
 
-SHARED, PADDING = 0, -1  # parts of a sequence that are no sentence; these count from one
+SHARED, PADDING = 0, -1  # parts of a sequence that are no sentence; `may_look` has the first seen by all
 
 
 @dataclass
@@ -39,13 +40,11 @@ class Layout:
         tokens = table([list(chain(*sentences)) for sentences in videos], 0)
         places = table([[start + n for said in sentences for n in range(len(said))] for sentences in videos], 0)
         part = table([[s for s, said in enumerate(sentences, 1) for _ in said] for sentences in videos], PADDING)
-        seg_places: list[list[list[int]]] = []
-        for video in prompts:
-            at = start
-            seg_places.append([])
-            for prompt in video:
-                seg_places[-1].append([at + place for place in prompt.seg_positions])
-                at += len(prompt.sentence)
+        begins = [accumulate(map(len, sentences[:-1]), initial=start) for sentences in videos]
+        seg_places = [
+            [[begin + place for place in prompt.seg_positions] for begin, prompt in zip(row, video, strict=True)]
+            for row, video in zip(begins, prompts, strict=True)
+        ]
         return Layout(
             tokens, torch.cat([shared, places], 1), torch.cat([torch.full_like(shared, SHARED), part], 1),
             torch.tensor(seg_places, device=device),
@@ -53,5 +52,4 @@ class Layout:
 
     def mask(self) -> Tensor:
         """True where a row may look, (B,L,L)."""
-        same = (self.part[:, :, None] == self.part[:, None]) | (self.part[:, None] == SHARED)
-        return same.tril()
+        return may_look(self.part)

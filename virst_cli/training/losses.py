@@ -56,11 +56,12 @@ def iou_loss(ious: Tensor, actual: Tensor) -> Tensor:
 
 
 def region_similarity(ious: Tensor, actual: Tensor, truth: Tensor) -> Tensor:
-    """J of the candidate with the best predicted IoU, over rows that show something: no loss, but what to look at.
+    """J of the candidate with the best predicted IoU, over rows that show something (1 if none): no loss, but what to look at.
 
     ious, actual (R,M): predicted and true; truth (R,H,W).
     """
-    return over_shown(actual.gather(1, ious.argmax(1, keepdim=True))[:, 0], truth)
+    best = actual.gather(1, ious.argmax(1, keepdim=True))[:, 0]
+    return 1 - over_shown(1 - best, truth)
 
 
 def presence_loss(score: Tensor, truth: Tensor) -> Tensor:

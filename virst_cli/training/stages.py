@@ -40,7 +40,7 @@ SAM_REMEMBERS = (
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage. `batches`: shapes (clips, frames, sentences, looks) that are taken in turn, each about as much work."""
+    """One stage. `batches`: shapes (clips, frames, sentences, looks) of a part, taken in turn, each about as much work."""
 
     name: str
     steps: int
