@@ -2,7 +2,8 @@
 
     python examples/make_curves.py my-nano.training/log.jsonl curves.svg
 
-One panel a quantity, minutes to the right, the stages as bands. Every point is the mean of ten steps.
+One panel a quantity, steps to the right, the stages as bands. Every point is the mean of ten steps. How long a step takes
+depends on stage and device; the log has the seconds.
 """
 
 import json
@@ -24,8 +25,8 @@ LINE, BANDS, INK = "#0072b2", ("#f2f2ee", "#e6e6e0"), "#333"
 
 
 def main(log: Path, picture: Path) -> None:
-    rows = [json.loads(line) for line in log.read_text().splitlines()]
-    last = max(row["seconds"] for row in rows)
+    rows = [{"row": number, **json.loads(line)} for number, line in enumerate(log.read_text().splitlines(), 1)]
+    last = len(rows)
     height = TOP + len(PANELS) * (HEIGHT + GAP)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + 10} {height}"',
@@ -37,15 +38,15 @@ def main(log: Path, picture: Path) -> None:
         parts += bands(rows, last, top, named=number == 0)
         parts.append(f'<text x="{LEFT}" y="{top - 5}" font-weight="bold">{title}</text>')
         parts += curve(rows, name, last, top)
-    parts += [f'<text x="{LEFT + WIDTH}" y="{height - 8}" text-anchor="end">{last / 60:.0f} minutes</text>', "</g></svg>"]
+    parts += [f'<text x="{LEFT + WIDTH}" y="{height - 8}" text-anchor="end">{10 * last:,} steps</text>', "</g></svg>"]
     picture.write_text("\n".join(parts) + "\n")
 
 
-def bands(rows: list[dict], last: float, top: int, *, named: bool) -> list[str]:
+def bands(rows: list[dict], last: int, top: int, *, named: bool) -> list[str]:
     """The stages behind a panel."""
-    parts, begin = [], 0.0
+    parts, begin = [], 0
     for number, (stage, part) in enumerate(groupby(rows, key=lambda row: row["stage"])):
-        end = max(row["seconds"] for row in part)
+        end = max(row["row"] for row in part)
         x, width = LEFT + WIDTH * begin / last, WIDTH * (end - begin) / last
         parts.append(f'<rect x="{x:.1f}" y="{top}" width="{width:.1f}" height="{HEIGHT}" fill="{BANDS[number % 2]}"/>')
         if named and width > LETTER * len(stage):
@@ -54,7 +55,7 @@ def bands(rows: list[dict], last: float, top: int, *, named: bool) -> list[str]:
     return parts
 
 
-def curve(rows: list[dict], name: str, last: float, top: int) -> list[str]:
+def curve(rows: list[dict], name: str, last: int, top: int) -> list[str]:
     """One quantity, a line for every stage that has it; the scale starts at nought."""
     values = sorted(row[name] for row in rows if name in row)
     if not values:
@@ -64,7 +65,7 @@ def curve(rows: list[dict], name: str, last: float, top: int) -> list[str]:
     parts = []
     for _, stage in groupby(rows, key=lambda row: row["stage"]):
         places = " ".join(
-            f"{LEFT + WIDTH * row['seconds'] / last:.1f},{top + HEIGHT * (1 - min(1, row[name] / high)):.1f}"
+            f"{LEFT + WIDTH * row['row'] / last:.1f},{top + HEIGHT * (1 - min(1, row[name] / high)):.1f}"
             for row in stage
             if name in row
         )

@@ -160,7 +160,7 @@ PROPAGATE = Stage(
 )
 # what *join* makes of the trunk, *think* is the better for: each round begins where the last one ended
 SECOND = (THINK.again(2, 760), JOIN.again(2, 600), SHARPEN.again(2, 1200))
-THIRD = (THINK.again(3, 3000), replace(JOIN.again(3, 400), types=((1.0, TYPES),)), SHARPEN.again(3, 1500))
+THIRD = (THINK.again(3, 2400), replace(JOIN.again(3, 400), types=((1.0, TYPES),)), SHARPEN.again(3, 1000))
 RECIPE = (SEE, READ, UNDERSTAND, THINK, JOIN, SHARPEN, *SECOND, *THIRD, PROPAGATE)
 
 TUNE = Stage(  # on somebody's own videos
