@@ -20,6 +20,7 @@ PANELS = {
     "tower": "what the vision tower knows: kind, colour, state, displacement",
 }
 WIDTH, HEIGHT, LEFT, TOP, GAP = 860, 120, 46, 34, 34
+EVERY = 10  # steps that a row of the log is the mean of
 LETTER = 7  # width of one in a stage's name, about; a name that doesn't fit is left out
 LINE, BANDS, INK = "#0072b2", ("#f2f2ee", "#e6e6e0"), "#333"
 
@@ -38,7 +39,7 @@ def main(log: Path, picture: Path) -> None:
         parts += bands(rows, last, top, named=number == 0)
         parts.append(f'<text x="{LEFT}" y="{top - 5}" font-weight="bold">{title}</text>')
         parts += curve(rows, name, last, top)
-    parts += [f'<text x="{LEFT + WIDTH}" y="{height - 8}" text-anchor="end">{10 * last:,} steps</text>', "</g></svg>"]
+    parts += [f'<text x="{LEFT + WIDTH}" y="{height - 8}" text-anchor="end">{EVERY * last:,} steps</text>', "</g></svg>"]
     picture.write_text("\n".join(parts) + "\n")
 
 
@@ -46,7 +47,7 @@ def bands(rows: list[dict], last: int, top: int, *, named: bool) -> list[str]:
     """The stages behind a panel."""
     parts, begin = [], 0
     for number, (stage, part) in enumerate(groupby(rows, key=lambda row: row["stage"])):
-        end = max(row["row"] for row in part)
+        end = begin + len(list(part))
         x, width = LEFT + WIDTH * begin / last, WIDTH * (end - begin) / last
         parts.append(f'<rect x="{x:.1f}" y="{top}" width="{width:.1f}" height="{HEIGHT}" fill="{BANDS[number % 2]}"/>')
         if named and width > LETTER * len(stage):
