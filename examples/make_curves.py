@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 
 PANELS = {
-    "J": "J of the masks, % (decoded frames; propagated ones in the last stage)",
+    "J": "J of the masks, % (decoded frames; in propagate, propagated ones)",
     "mask": "mask loss: 4 BCE + Dice",
     "heat": "where the target is, read from the [SEG] states (cross entropy)",
     "moment": "when it does what is said (minus log of the mass on it)",

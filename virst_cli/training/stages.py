@@ -59,7 +59,7 @@ class Stage:
         return self.name.partition("-")[0]
 
     def again(self, number: int, steps: int) -> "Stage":
-        """The same for the second or third time."""
+        """The same for the second time, the third and so on."""
         return replace(self, name=f"{self.lesson}-{number}", steps=steps)
 
     def rate_at(self, step: int) -> float:
@@ -159,9 +159,12 @@ PROPAGATE = Stage(
     cosine=0.4,
 )
 # what *join* makes of the trunk, *think* is the better for: each round begins where the last one ended
+REJOIN = replace(JOIN, types=((1.0, TYPES),))
 SECOND = (THINK.again(2, 760), JOIN.again(2, 600), SHARPEN.again(2, 1200))
-THIRD = (THINK.again(3, 2400), replace(JOIN.again(3, 400), types=((1.0, TYPES),)), SHARPEN.again(3, 1000))
-RECIPE = (SEE, READ, UNDERSTAND, THINK, JOIN, SHARPEN, *SECOND, *THIRD, PROPAGATE)
+THIRD = (THINK.again(3, 2400), REJOIN.again(3, 400), SHARPEN.again(3, 1000), PROPAGATE)
+RETHINK = replace(THINK, types=((1.0, (*MORE, "order")),))
+FOURTH = (RETHINK.again(4, 2000), REJOIN.again(4, 400), SHARPEN.again(4, 1000), PROPAGATE.again(2, 150))
+RECIPE = (SEE, READ, UNDERSTAND, THINK, JOIN, SHARPEN, *SECOND, *THIRD, *FOURTH)
 
 TUNE = Stage(  # on somebody's own videos
     "tune",
