@@ -11,6 +11,8 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
+from virst_cli.training.loop import LOG_EVERY
+
 PANELS = {
     "J": "J of the masks, % (decoded frames; in propagate, propagated ones)",
     "mask": "mask loss: 4 BCE + Dice",
@@ -20,7 +22,6 @@ PANELS = {
     "tower": "what the vision tower knows: kind, colour, state, displacement",
 }
 WIDTH, HEIGHT, LEFT, TOP, GAP = 860, 120, 46, 34, 34
-EVERY = 10  # steps that a row of the log is the mean of
 LETTER = 7  # width of one in a stage's name, about; a name that doesn't fit is left out
 LINE, BANDS, INK = "#0072b2", ("#f2f2ee", "#e6e6e0"), "#333"
 
@@ -39,7 +40,7 @@ def main(log: Path, picture: Path) -> None:
         parts += bands(rows, last, top, named=number == 0)
         parts.append(f'<text x="{LEFT}" y="{top - 5}" font-weight="bold">{title}</text>')
         parts += curve(rows, name, last, top)
-    parts += [f'<text x="{LEFT + WIDTH}" y="{height - 8}" text-anchor="end">{EVERY * last:,} steps</text>', "</g></svg>"]
+    parts += [f'<text x="{LEFT + WIDTH}" y="{height - 8}" text-anchor="end">{LOG_EVERY * last:,} steps</text>', "</g></svg>"]
     picture.write_text("\n".join(parts) + "\n")
 
 

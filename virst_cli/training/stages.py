@@ -89,6 +89,7 @@ class Stage:
 
 EASY = ("attribute", "plural", "nothing")  # first of all, or kind and colour are never bound to what is seen
 MORE = (*TYPES, "motion", "position", "relation", "order", "order", "nothing")  # more turns for what is answered worst
+HARD = (*MORE, "order")
 TIMELESS = tuple(name for name in TYPES if name != "order")
 
 SEE = Stage(
@@ -123,7 +124,7 @@ THINK = Stage(  # with a trunk that stays as it is a sentence costs half, and la
     trains=(*TOWER, "vision.mm_projector", "language_model", "fusion.seg_prompter.content"),
     losses={**KNOWLEDGE, "exists": 1.0, "vocabulary": 0.1, "tower": 0.3, "match": 1.0},
     batches=((5, 8, 12, 0), (2, 32, 10, 0), (3, 16, 12, 0), (2, 32, 10, 0), (2, 32, 10, 0), (2, 24, 12, 0)),
-    types=((0.5, TYPES), (1.0, (*MORE, "order"))),
+    types=((0.5, TYPES), (1.0, HARD)),
     cosine=0.2,
 )
 JOIN = Stage(
@@ -159,10 +160,10 @@ PROPAGATE = Stage(
     cosine=0.4,
 )
 # what *join* makes of the trunk, *think* is the better for: each round begins where the last one ended
-REJOIN = replace(JOIN, types=((1.0, TYPES),))
+RETHINK = replace(THINK, types=((1.0, HARD),))  # without the easier half
+REJOIN = replace(JOIN, types=((1.0, TYPES),))  # without the easy quarter
 SECOND = (THINK.again(2, 760), JOIN.again(2, 600), SHARPEN.again(2, 1200))
 THIRD = (THINK.again(3, 2400), REJOIN.again(3, 400), SHARPEN.again(3, 1000), PROPAGATE)
-RETHINK = replace(THINK, types=((1.0, (*MORE, "order")),))
 FOURTH = (RETHINK.again(4, 2000), REJOIN.again(4, 400), SHARPEN.again(4, 1000), PROPAGATE.again(2, 150))
 RECIPE = (SEE, READ, UNDERSTAND, THINK, JOIN, SHARPEN, *SECOND, *THIRD, *FOURTH)
 
