@@ -165,7 +165,9 @@ REJOIN = replace(JOIN, types=((1.0, TYPES),))  # without the easy quarter
 SECOND = (THINK.again(2, 760), JOIN.again(2, 600), SHARPEN.again(2, 1200))
 THIRD = (THINK.again(3, 2400), REJOIN.again(3, 400), SHARPEN.again(3, 1000), PROPAGATE)
 FOURTH = (RETHINK.again(4, 2000), REJOIN.again(4, 400), SHARPEN.again(4, 1000), PROPAGATE.again(2, 150))
-RECIPE = (SEE, READ, UNDERSTAND, THINK, JOIN, SHARPEN, *SECOND, *THIRD, *FOURTH)
+FIFTH = (RETHINK.again(5, 4000), REJOIN.again(5, 400))
+SIXTH = (RETHINK.again(6, 3000), REJOIN.again(6, 500), SHARPEN.again(5, 1000), PROPAGATE.again(3, 150))
+RECIPE = (SEE, READ, UNDERSTAND, THINK, JOIN, SHARPEN, *SECOND, *THIRD, *FOURTH, *FIFTH, *SIXTH)
 
 TUNE = Stage(  # on somebody's own videos
     "tune",
