@@ -171,6 +171,6 @@ VIRST_NANO = VirstConfig(
         frames_per_anchor=1,
         chunk=32,
         content_match=6,
-        present_from=4.0,
+        present_from=3.0,
     ),
 )  # fmt: skip
