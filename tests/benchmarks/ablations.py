@@ -91,7 +91,7 @@ def trained(folder: Path, config: VirstConfig, recipe: tuple[Stage, ...], start:
     prompts = PromptBuilder(word_tokenizer(vocabulary()))
     teacher = from_nothing(config, prompts, 0)
     if start is not None:
-        mine, weights = teacher.state_dict(), torch.load(start, weights_only=True)["teacher"]
+        mine, weights = teacher.state_dict(), torch.load(start, map_location="cpu", weights_only=True)["teacher"]
         teacher.load_state_dict({name: weights[name] for name in mine})
     trainer = Trainer(teacher, WorldClips(prompts, config.segmentation.image_size), prompts, recipe, folder)
     trainer.run(lambda p: print(folder.name, p.stage, p.step, p.steps, {k: round(v, 3) for k, v in p.losses.items()}, flush=True))
