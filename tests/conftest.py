@@ -27,15 +27,15 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     import torch
 
-    from virst_cli.checkpoints.folder import new_model_folder
+    from virst_cli.checkpoints.write_folder import new_model_folder
     from virst_cli.model.config import VIRST_NANO
     from virst_cli.model.virst import Virst
-    from virst_cli.tracking.anchors import CHUNK
+    from virst_cli.tracking.schedule import PUBLISHED_CHUNK
     from virst_cli.training.vocabulary import word_tokenizer
     from virst_cli.world import vocabulary
 
     torch.manual_seed(1)
-    config = replace(VIRST_NANO, segmentation=replace(VIRST_NANO.segmentation, present_from=None, chunk=CHUNK))
+    config = replace(VIRST_NANO, segmentation=replace(VIRST_NANO.segmentation, present_from=None, chunk=PUBLISHED_CHUNK))
     folder = tmp_path_factory.mktemp("models") / "random"
     with new_model_folder(folder) as writer:
         writer.shard("model", {name: value.clone() for name, value in Virst(config).state_dict().items()})

@@ -14,9 +14,12 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from virst_cli.checkpoints.convert import Report, convert
+from virst_cli.checkpoints.convert import ConversionReport, convert
 from virst_cli.model.config import (
     CLIP_FRAMES,
+    NEAREST_ANCHORS,
+    POINTER_FRAMES,
+    RECENT_FRAMES,
     SEG_TOKENS,
     HieraConfig,
     LanguageConfig,
@@ -24,7 +27,6 @@ from virst_cli.model.config import (
     VirstConfig,
     VisionConfig,
 )
-from virst_cli.model.seg_model import NEAREST_ANCHORS, POINTER_FRAMES, RECENT_FRAMES
 
 GOLDENS = Path(os.environ.get("VIRST_GOLDENS", Path(__file__).parent / "goldens"))
 CHECKPOINT = GOLDENS / "checkpoint"
@@ -123,7 +125,7 @@ def check_constants(said: Any) -> None:
     assert prompter["grid"] == fusion["grid"]
 
 
-def convert_goldens(output: Path, *, initial_fusion: bool | None = None, **changes: Any) -> Report:
+def convert_goldens(output: Path, *, initial_fusion: bool | None = None, **changes: Any) -> ConversionReport:
     """The set's published files as a model folder in float32; `changes` go to `convert`."""
     arguments: dict[str, Any] = {
         "base": CHECKPOINT / "videochat_base",

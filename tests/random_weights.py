@@ -16,8 +16,7 @@ from torch import Tensor
 
 from virst_cli.checkpoints import safetensors_file
 from virst_cli.checkpoints.convert import tensor_shapes
-from virst_cli.checkpoints.filenames import CONFIG, INDEX, TOKENIZER
-from virst_cli.checkpoints.manifest import MANIFEST, manifest_text
+from virst_cli.checkpoints.manifest import CONFIG, INDEX, MANIFEST, TOKENIZER, manifest_text
 from virst_cli.model.config import VirstConfig
 
 AT_ONCE = 1 << 24  # numbers that are drawn and written together

@@ -3,9 +3,9 @@
 import pytest
 
 import virst_cli
-from virst_cli.bench import run
+from virst_cli.bench import run_benchmark
 from virst_cli.bench.datasets.world import WorldSet
-from virst_cli.checkpoints.store import EMBEDDED, embedded
+from virst_cli.checkpoints.find import EMBEDDED, embedded
 from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.model.config import VIRST_NANO
 
@@ -19,7 +19,7 @@ def test_it_is_whole_small_and_of_the_preset():
 
 @pytest.mark.slow
 def test_it_beats_the_baselines_on_clips_that_it_never_saw():
-    report = run(WorldSet(videos=12, seed=3), virst_cli.load(EMBEDDED, device="cpu"), name=EMBEDDED).as_dict()
+    report = run_benchmark(WorldSet(videos=12, seed=3), virst_cli.load(EMBEDDED, device="cpu"), name=EMBEDDED).as_dict()
     ours = report["scores"]["J&F"]
     others = {name: baseline["scores"]["J&F"] for name, baseline in report["baselines"].items()}
     print("virst-nano", ours, others)

@@ -12,39 +12,28 @@ PACKAGE = Path(__file__).parents[1] / "virst_cli"
 FILES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 400  # lines of a file; whoever needs more has two ideas
 
-# Every part of the package and what it may import of the others, besides itself. Downwards only, as in the docstring of
-# the design: commands -> run -> segmenter -> tracking, outputs, checkpoints -> model, video -> errors.
+# Every room of the package and what it may import of the others, besides itself. Imports run downwards only:
+# commands -> runs -> segmenter -> tracking, outputs, checkpoints -> model, video -> files -> errors.
 BELOW: dict[str, set[str]] = {
     "errors": set(),
-    "memory": {"errors"},
-    "video": {"errors"},
+    "version": set(),
+    "stages": set(),
+    "files": {"errors"},
+    "machine": {"errors", "files"},
+    "video": {"errors", "files"},
     "model": {"errors"},
-    "world": {"errors", "outputs"},
     "tracking": {"errors", "model"},
-    "outputs": {"errors", "video"},
-    "checkpoints": {"errors", "model", "outputs"},
-    "plan": {"tracking", "video"},
-    "stay": {"errors", "memory"},
-    "precision": {"errors", "model"},
-    "footprint": {"model", "checkpoints", "plan", "stay"},
-    "effort": {"footprint", "model", "plan"},
-    "devices": {"errors"},
-    "pace": {"devices"},
-    "parts": {"errors", "memory", "model", "checkpoints", "stay"},
-    "segmenter": {"errors", "model", "video", "checkpoints", "tracking", "plan", "parts"} | {"memory", "stay"},
-    "loading": {"checkpoints", "devices", "errors", "footprint", "memory", "model", "plan", "precision", "segmenter", "stay"},
-    "job": {"errors", "model", "video", "outputs", "checkpoints"},
-    "state": {"outputs"},
-    "estimate": {"checkpoints", "job", "model", "plan", "effort", "footprint", "pace", "precision", "stay"},
-    "export": {"errors", "video", "outputs"},
-    "run": {"errors", "memory", "outputs", "segmenter", "loading", "job", "state"},
-    "bench": {"engines", "errors", "memory", "video", "outputs", "world", "segmenter"},
-    "engines": {"errors"},
-    "failure": {"errors", "memory"},
-    "batch": {"engines", "errors", "failure", "memory", "video", "model", "outputs", "checkpoints"}
-    | {"segmenter", "loading", "job", "run"},
-    "doctor": {"errors", "memory", "checkpoints", "video", "estimate", "job"},
-    "training": {"bench", "errors", "model", "checkpoints", "precision", "world", "plan", "tracking", "outputs", "video"},
+    "outputs": {"errors", "files", "video"},
+    "world": {"errors", "outputs"},
+    "checkpoints": {"errors", "files", "model", "stages"},
+    "cost": {"errors", "stages", "machine", "model", "checkpoints", "tracking"},
+    "segmenter": {"errors", "stages", "machine", "video", "model", "checkpoints", "tracking", "cost"},
+    "runs": {"errors", "stages", "version", "files", "machine", "video", "outputs", "model", "checkpoints", "tracking", "cost"}
+    | {"segmenter"},
+    "engines": {"errors", "stages"},
+    "batch": {"errors", "stages", "files", "machine", "video", "outputs", "model", "checkpoints", "segmenter", "runs", "engines"},
+    "bench": {"errors", "version", "files", "machine", "video", "outputs", "world", "segmenter", "engines"},
+    "training": {"errors", "files", "machine", "video", "outputs", "model", "checkpoints", "tracking", "world", "bench"},
 }
 ABOVE = {"commands", "app", "__main__", "__init__"}  # these may import everything
 NEVER = {
@@ -55,7 +44,7 @@ NEVER = {
 }
 
 
-def part_of(path: Path) -> str:
+def room_of(path: Path) -> str:
     """The folder or module right below the package."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
@@ -83,14 +72,14 @@ def named(path: Path) -> str:
 
 @pytest.mark.parametrize("path", FILES, ids=named)
 def test_imports_run_downwards(path: Path):
-    part = part_of(path)
-    if part in ABOVE:
+    room = room_of(path)
+    if room in ABOVE:
         return
-    assert part in BELOW, f"{part} is new: say in tests/test_layout.py what it may import"
+    assert room in BELOW, f"{room} is new: say in tests/test_layout.py what it may import"
     for module in imports(path):
         where = module.split(".")
         if where[0] == "virst_cli" and len(where) > 1 and where[1] in BELOW:
-            assert where[1] in BELOW[part] | {part}, (
+            assert where[1] in BELOW[room] | {room}, (
                 f"{named(path)} imports {module}, which is not below it: move what it needs down"
             )
         assert where[:2] != ["virst_cli", "commands"], (
@@ -99,17 +88,17 @@ def test_imports_run_downwards(path: Path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
-def test_parts_do_not_know_what_is_none_of_their_business(path: Path):
+def test_rooms_do_not_import_what_they_must_not_know(path: Path):
     for module in imports(path):
-        for never in NEVER.get(part_of(path), ()):
+        for never in NEVER.get(room_of(path), ()):
             assert module != never and not module.startswith(never + "."), (
-                f"{named(path)} imports {module}: {part_of(path)} may not"
+                f"{named(path)} imports {module}: {room_of(path)} may not"
             )
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
 def test_only_commands_print(path: Path):
-    if part_of(path) in ABOVE:
+    if room_of(path) in ABOVE:
         return
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):

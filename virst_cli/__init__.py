@@ -11,14 +11,19 @@ Nothing heavy is imported until `load` is called.
 
 from typing import TYPE_CHECKING, Any
 
+from virst_cli.version import __version__
+
 if TYPE_CHECKING:
-    from virst_cli.loading import load
-    from virst_cli.segmenter import Masks, Segmenter
+    from virst_cli.segmenter.load import load
+    from virst_cli.segmenter.segmenter import FrameResult, Segmenter
 
-__all__ = ["Masks", "Segmenter", "load"]
-__version__ = "0.1.0"
+__all__ = ["FrameResult", "Segmenter", "__version__", "load"]
 
-_HOMES = {"load": "virst_cli.loading", "Masks": "virst_cli.segmenter", "Segmenter": "virst_cli.segmenter"}
+_HOMES = {
+    "load": "virst_cli.segmenter.load",
+    "FrameResult": "virst_cli.segmenter.segmenter",
+    "Segmenter": "virst_cli.segmenter.segmenter",
+}
 
 
 def __getattr__(name: str) -> Any:

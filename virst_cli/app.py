@@ -9,11 +9,11 @@ from typing import NoReturn
 
 import typer
 
-from virst_cli import __version__
 from virst_cli.commands import batch, bench, doctor, export_overlay, segment, train, weights, world
 from virst_cli.commands.failures import exit_code
 from virst_cli.commands.options import go_offline
 from virst_cli.commands.signals import stopping
+from virst_cli.version import __version__
 
 EPILOG = """\b
 Exit codes: 0 done, 1 failed, 2 usage or bad input, 3 nothing found in the video,

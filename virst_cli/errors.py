@@ -13,8 +13,6 @@ A message says what, why, and the command that fixes it, in one line. Code 3 (no
 (interrupted) are results of a run, not errors; `commands` sets them.
 """
 
-from collections.abc import Sequence
-
 
 class VirstError(Exception):
     """A failure that the user can act on; shown as one line, without a traceback."""
@@ -56,9 +54,3 @@ class DiskFull(VirstError):
     """No room left for the result; nothing was left under a final name."""
 
     exit_code = 5
-
-
-def listed(names: Sequence[str], limit: int = 5) -> str:
-    """Names for a message: the first few and how many more there are."""
-    shown = ", ".join(names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

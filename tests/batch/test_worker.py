@@ -10,7 +10,7 @@ from tests.batch.clips import write_clip
 from virst_cli.batch import Settings, Task
 from virst_cli.batch.worker import Worker
 from virst_cli.checkpoints.weights import ModelFolder
-from virst_cli.stay import Stay
+from virst_cli.cost.residency import Residency
 
 SENTENCES = ("the red dog", "all the birds")
 
@@ -52,7 +52,7 @@ def test_the_model_is_opened_once_for_all_videos(
 
 def test_masks_are_the_same_whether_or_not_the_model_stays_in_memory(clips: list[Path], random_model: Path, tmp_path: Path):
     masks = []
-    for stay in Stay:
+    for stay in Residency:
         work = worker(random_model, tmp_path / stay.value)
         work._segmenter.parts.stay = stay
         assert [work(task, silent).error for task in tasks(clips)] == [None, None]
@@ -60,12 +60,14 @@ def test_masks_are_the_same_whether_or_not_the_model_stays_in_memory(clips: list
     assert masks[0] == masks[1] == masks[2]
 
 
-@pytest.mark.parametrize(("free", "stays"), [(10**10, Stay.everything), (10**7, Stay.nothing), (None, Stay.nothing)])
+@pytest.mark.parametrize(
+    ("free", "stays"), [(10**10, Residency.everything), (10**7, Residency.nothing), (None, Residency.nothing)]
+)
 def test_a_large_model_stays_in_memory_where_there_is_room(
-    free: int | None, stays: Stay, random_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    free: int | None, stays: Residency, random_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("virst_cli.checkpoints.sizes.SMALL", 0)
-    monkeypatch.setattr("virst_cli.loading.free_bytes", lambda: free)
+    monkeypatch.setattr("virst_cli.checkpoints.sizes.SMALL_MODEL_BYTES", 0)
+    monkeypatch.setattr("virst_cli.segmenter.load.free_bytes", lambda: free)
     assert worker(random_model, tmp_path)._segmenter.parts.stay is stays
 
 

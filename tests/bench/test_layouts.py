@@ -15,7 +15,7 @@ from PIL import Image
 from tests.bench import layouts
 from tests.bench.layouts import FRAMES, HEIGHT, NAMES, PUBLIC, VIDEOS, WIDTH, WRITERS, answer, things
 from tests.bench.models import Oracle, Silent
-from virst_cli.bench import open_dataset, run, score_predictions
+from virst_cli.bench import open_dataset, run_benchmark, score_predictions
 from virst_cli.bench.datasets import OPENERS
 from virst_cli.errors import UsageError
 from virst_cli.outputs import rle
@@ -55,7 +55,7 @@ def test_videos_frames_and_sentences_are_read_from_the_root_or_the_sets_own_fold
 def test_the_truth_gets_everything_from_a_model_and_from_a_folder(name: str, tmp_path: Path) -> None:
     dataset = open_dataset(name, WRITERS[name](tmp_path / "data"))
     for report in (
-        run(dataset, Oracle(dataset), name="oracle"),
+        run_benchmark(dataset, Oracle(dataset), name="oracle"),
         score_predictions(dataset, answer(dataset, tmp_path / "masks")),
     ):
         assert (report.missing, report.extra) == ([], [])
@@ -66,7 +66,7 @@ def test_the_truth_gets_everything_from_a_model_and_from_a_folder(name: str, tmp
 @pytest.mark.parametrize("name", ["mevis-test", "ref-youtube-vos"])
 def test_a_set_that_only_a_server_scores_has_no_scores_but_is_checked(name: str, tmp_path: Path) -> None:
     dataset = open_dataset(name, WRITERS[name](tmp_path / "data"))
-    found = run(dataset, Silent(), name="silent").as_dict()
+    found = run_benchmark(dataset, Silent(), name="silent").as_dict()
     assert (found["scores"], found["by_type"], found["by_video"]) == (None, {}, {})
     assert found["expressions"] == sum(len(dataset[i].expressions) for i in range(2))
     masks = answer(dataset, tmp_path / "masks")

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from tests.bench.models import Oracle, Silent
-from virst_cli.bench import open_dataset, run
+from virst_cli.bench import open_dataset, run_benchmark
 from virst_cli.bench.datasets.mevis import MASKS, META, MevisSet
 from virst_cli.errors import UsageError
 from virst_cli.world import make_clip, write_mevis
-from virst_cli.world.layout import clip_key
+from virst_cli.world.write_mevis import clip_key
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_the_root_may_be_the_set_or_a_folder_around_it(root: Path, place: str) -
 
 def test_a_model_runs_over_it_by_type_and_without_baselines(root: Path) -> None:
     dataset = open_dataset("world", root)
-    found = run(dataset, Oracle(dataset), name="oracle").as_dict()
+    found = run_benchmark(dataset, Oracle(dataset), name="oracle").as_dict()
     assert (found["dataset"], found["scores"]["J&F"]) == ("world", 100.0)
     assert found["by_type"]
     assert "baselines" not in found
@@ -63,7 +63,7 @@ def test_expressions_without_types_have_no_groups(root: Path) -> None:
                 del expression["type"]
 
     edit(root / "mevis" / "valid_u" / META, strip)
-    found = run(open_dataset("mevis", root), Silent(), name="silent").as_dict()
+    found = run_benchmark(open_dataset("mevis", root), Silent(), name="silent").as_dict()
     assert found["by_type"] == {}
     assert "answered_empty" not in found
 
@@ -74,7 +74,7 @@ def test_a_missing_video_or_frame_is_listed_and_counts_as_zero(root: Path) -> No
     (pictures / "world00002" / "00003.jpg").unlink()
     (pictures / "world00002" / "00005.jpg").unlink()
     dataset = MevisSet(root)
-    report = run(dataset, Oracle(dataset), name="oracle")
+    report = run_benchmark(dataset, Oracle(dataset), name="oracle")
     assert report.missing == ["world00000", "world00002/00003", "world00002/00005"]
     assert report.videos == 3
     assert {(row.video, row.j, row.f) for row in report.rows} == {
@@ -88,7 +88,7 @@ def test_a_damaged_frame_is_listed_and_the_other_videos_are_scored(root: Path) -
     dataset = MevisSet(root)
     model = Oracle(dataset)
     (root / "mevis" / "valid_u" / "JPEGImages" / "world00001" / "00004.jpg").write_bytes(b"no picture")
-    report = run(dataset, model, name="oracle")
+    report = run_benchmark(dataset, model, name="oracle")
     (said,) = report.missing
     assert said.startswith("world00001: ")
     assert "00004.jpg" in said
@@ -119,7 +119,7 @@ def test_a_damaged_mask_names_its_video_expression_and_frame(root: Path) -> None
 
     edit(root / "mevis" / "valid_u" / MASKS, damage)
     with pytest.raises(UsageError, match=r"world0000\d/\d, frame 3"):
-        run(MevisSet(root), Silent(), name="silent")
+        run_benchmark(MevisSet(root), Silent(), name="silent")
 
 
 @pytest.mark.parametrize(

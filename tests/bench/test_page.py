@@ -18,7 +18,7 @@ from virst_cli.bench.page import check_page, page, write_page
 from virst_cli.bench.page_examples import FEW, Example, Examples
 from virst_cli.bench.report import Report
 from virst_cli.bench.samples import Expression, Hidden, Sample
-from virst_cli.bench.scores import Row, score
+from virst_cli.bench.scores import ExpressionScore, score
 from virst_cli.errors import OutputError, VideoError
 
 Mask = NDArray[np.bool_]
@@ -42,7 +42,7 @@ def sample(name: str, texts: Sequence[str], truth: Mask | None = None) -> Sample
     return Sample(name, [f"{t:05d}" for t in range(FRAMES)], frames, said)
 
 
-def answered(video: Sample, shifts: Sequence[int], examples: Examples) -> list[Row]:
+def answered(video: Sample, shifts: Sequence[int], examples: Examples) -> list[ExpressionScore]:
     """The rows of a video whose sentences are answered with boxes that lie so many pixels off; below 0: no answer."""
     answers: Iterator[list[Mask | None]] = ([None if off < 0 else box(20 + off) for off in shifts] for _ in range(FRAMES))
     rows = score(video, examples.watching(video, answers))
@@ -50,7 +50,9 @@ def answered(video: Sample, shifts: Sequence[int], examples: Examples) -> list[R
     return rows
 
 
-def report(rows: Sequence[Row], dataset: str = "world", model: str = "virst-nano", missing: Sequence[str] = ()) -> Report:
+def report(
+    rows: Sequence[ExpressionScore], dataset: str = "world", model: str = "virst-nano", missing: Sequence[str] = ()
+) -> Report:
     videos = len({row.video for row in rows})
     return Report(dataset, model, rows, missing, videos, fps=23.4, peak_memory=10**9, baselines={"largest_object": rows})
 
@@ -59,7 +61,7 @@ def report(rows: Sequence[Row], dataset: str = "world", model: str = "virst-nano
 def run() -> tuple[Report, Examples]:
     """A run of twelve videos with three sentences each, one of them nasty."""
     examples = Examples()
-    rows: list[Row] = []
+    rows: list[ExpressionScore] = []
     for number in range(12):
         texts = ["the box", NASTY if number == 3 else "the grey thing", "all that is here"]
         video = sample("<b>third</b>" if number == 3 else f"video{number}", texts)

@@ -11,7 +11,7 @@ from tests.bench import layouts
 from tests.bench.goldens import MEVIS, expected
 from tests.bench.layouts import FRAMES, HEIGHT, NAMES, VIDEOS, WIDTH, answer
 from virst_cli.bench import Dataset, open_dataset, score_predictions
-from virst_cli.bench.course import Progress
+from virst_cli.bench.selection import BenchProgress
 from virst_cli.errors import UsageError
 
 FIRST, SECOND = VIDEOS
@@ -84,7 +84,7 @@ def test_a_missing_folder_is_refused(dataset: Dataset, tmp_path: Path) -> None:
 
 
 def test_progress_counts_every_frame(dataset: Dataset, masks: Path) -> None:
-    told: list[Progress] = []
+    told: list[BenchProgress] = []
     score_predictions(dataset, masks, progress=told.append)
     assert [(p.video, p.frame, p.frames, p.videos_done, p.videos) for p in told] == [
         *((FIRST, t + 1, FRAMES, 0, 2) for t in range(FRAMES)),

@@ -8,9 +8,9 @@ from rich.console import Console
 from tests.bench import layouts
 from tests.bench.layouts import VIDEOS
 from tests.bench.models import Bright, Oracle, Silent
-from virst_cli.bench import Report, open_dataset, run
+from virst_cli.bench import Report, open_dataset, run_benchmark
 from virst_cli.bench.datasets.world import WorldSet
-from virst_cli.bench.scores import Row
+from virst_cli.bench.scores import ExpressionScore
 from virst_cli.bench.table import tables
 
 
@@ -30,7 +30,7 @@ def line(text: str, start: str) -> list[str]:
 
 def test_every_type_and_baseline_has_its_place() -> None:
     world = WorldSet(videos=3, frames=8, size=(64, 64))
-    report = run(world, Oracle(world), name="oracle")
+    report = run_benchmark(world, Oracle(world), name="oracle")
     text = printed(report)
     for expected in ("world, oracle", "J&F of largest object", "J&F of shuffled sentence", "100.0", "3 videos"):
         assert expected in text
@@ -41,7 +41,7 @@ def test_every_type_and_baseline_has_its_place() -> None:
 
 
 def test_names_are_shown_as_they_are_and_long_lists_of_missing_things_are_cut() -> None:
-    rows = [Row("v", "0", "[bold]odd", 0.25, 0.75, empty=False)]
+    rows = [ExpressionScore("v", "0", "[bold]odd", 0.25, 0.75, empty=False)]
     text = printed(Report("world", None, rows, [f"[red]{i}" for i in range(30)], 1, None, None, extra=["[blue]"]))
     for expected in ("masks from elsewhere", "[bold]odd", "[red]19", "missing: 30", "10 more", "50.0", "extra: 1", "[blue]"):
         assert expected in text
@@ -50,7 +50,7 @@ def test_names_are_shown_as_they_are_and_long_lists_of_missing_things_are_cut() 
 
 def test_a_shard_without_a_type_leaves_a_dash() -> None:
     world = WorldSet(videos=1, frames=8, size=(64, 64))
-    report = run(world, Silent(), name="silent")
+    report = run_benchmark(world, Silent(), name="silent")
     assert " - " not in printed(report)
     half = Report(report.dataset, None, report.rows, [], 1, 2.0, 2**30, {"largest_object": []})
     assert " - " in printed(half)
@@ -58,7 +58,7 @@ def test_a_shard_without_a_type_leaves_a_dash() -> None:
 
 def test_revos_stands_beside_the_published_figures_with_its_groups_and_r_of_their_scale(tmp_path: Path) -> None:
     dataset = open_dataset("revos", layouts.revos(tmp_path))
-    report = run(dataset, Bright(), name="bright")
+    report = run_benchmark(dataset, Bright(), name="bright")
     text = printed(report)
     overall, referring, reasoning = (report.groups[name] or {} for name in ("overall", "referring", "reasoning"))
     figures = [f"{group[key]:.1f}" for group in (referring, reasoning, overall) for key in ("J", "F", "J&F")]
@@ -74,7 +74,7 @@ def test_revos_stands_beside_the_published_figures_with_its_groups_and_r_of_thei
 
 def test_both_protocols_of_davis_are_shown(tmp_path: Path) -> None:
     dataset = open_dataset("ref-davis17", layouts.davis(tmp_path))
-    text = printed(run(dataset, Oracle(dataset), name="oracle"))
+    text = printed(run_benchmark(dataset, Oracle(dataset), name="oracle"))
     for protocol in ("per expression", "standard"):
         assert line(text, protocol) == [*protocol.split(), "100.0", "100.0", "100.0", "16"]
         assert line(text, f"oracle, {protocol}")[-4:] == ["run", "100.0", "100.0", "100.0"]
@@ -83,7 +83,7 @@ def test_both_protocols_of_davis_are_shown(tmp_path: Path) -> None:
 
 def test_the_worst_videos_are_shown_and_the_splits_of_mevis_are_not_mixed_up(tmp_path: Path) -> None:
     dataset = open_dataset("mevis", layouts.mevis(tmp_path))
-    report = run(dataset, Silent(), name="silent")
+    report = run_benchmark(dataset, Silent(), name="silent")
     text = printed(report)
     for video in VIDEOS:
         assert line(text, video)[-1] == "3"
@@ -92,6 +92,6 @@ def test_the_worst_videos_are_shown_and_the_splits_of_mevis_are_not_mixed_up(tmp
 
 def test_a_set_that_only_a_server_scores_says_what_to_do(tmp_path: Path) -> None:
     dataset = open_dataset("mevis-test", layouts.mevis(tmp_path, "valid"))
-    text = printed(run(dataset, Silent(), name="silent"))
+    text = printed(run_benchmark(dataset, Silent(), name="silent"))
     assert line(text, "all ") == ["all", "-", "-", "-", "6"]
     assert "--submission" in text

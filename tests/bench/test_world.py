@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.bench.models import Hasty, Oracle, Silent
-from virst_cli.bench import Expression, Progress, Sample, open_dataset, run
+from virst_cli.bench import BenchProgress, Expression, Sample, open_dataset, run_benchmark
 from virst_cli.bench.baselines import LARGEST, RANDOM, SHUFFLED, object_rows, shuffled_sentences
 from virst_cli.bench.datasets.world import KEY, WorldSet
 from virst_cli.bench.samples import Image
@@ -32,7 +32,7 @@ def test_no_key_of_training_or_of_virst_world_draws_its_clips(key: list[int]) ->
 
 
 def test_the_oracle_gets_everything_right_and_silence_only_what_is_not_there() -> None:
-    found = run(SMALL, Oracle(SMALL), name="oracle").as_dict()
+    found = run_benchmark(SMALL, Oracle(SMALL), name="oracle").as_dict()
     assert found["scores"] == {"J": 100.0, "F": 100.0, "J&F": 100.0}
     assert found["answered_empty"] == {"nothing": 100.0, "others": 0.0}
     assert set(found["by_type"]) <= set(TYPES)
@@ -41,7 +41,7 @@ def test_the_oracle_gets_everything_right_and_silence_only_what_is_not_there() -
     assert found["missing"] == []
     assert found["fps"] > 0
     assert found["peak_memory_bytes"] > 2**20
-    silent = run(SMALL, Silent(), name="silent").as_dict()
+    silent = run_benchmark(SMALL, Silent(), name="silent").as_dict()
     assert silent["answered_empty"] == {"nothing": 100.0, "others": 100.0}
     assert silent["by_type"]["nothing"] == found["by_type"]["nothing"]
     assert silent["scores"]["J"] < 50
@@ -49,12 +49,12 @@ def test_the_oracle_gets_everything_right_and_silence_only_what_is_not_there() -
 
 def test_all_sentences_of_a_video_are_asked_in_one_call_and_the_shuffled_ones_in_another() -> None:
     model = Oracle(SMALL)
-    run(SMALL, model, name="oracle", limit=1)
+    run_benchmark(SMALL, model, name="oracle", limit=1)
     assert model.calls == [[e.text for e in SMALL[0].expressions], shuffled_sentences(SMALL, 0)]
 
 
 def test_baselines_are_reported_by_type_for_the_same_sentences() -> None:
-    found = run(SMALL, Oracle(SMALL), name="oracle").as_dict()
+    found = run_benchmark(SMALL, Oracle(SMALL), name="oracle").as_dict()
     assert set(found["baselines"]) == {LARGEST, RANDOM, SHUFFLED}
     for baseline in found["baselines"].values():
         assert {name: s["n"] for name, s in baseline["by_type"].items()} == {name: s["n"] for name, s in found["by_type"].items()}
@@ -88,13 +88,13 @@ def test_shuffled_sentences_come_from_the_next_video_whatever_the_shard() -> Non
 
 def test_one_video_has_no_shuffled_baseline() -> None:
     one = WorldSet(videos=1, frames=8, size=(64, 64))
-    assert set(run(one, Oracle(one), name="oracle").baselines) == {LARGEST, RANDOM}
+    assert set(run_benchmark(one, Oracle(one), name="oracle").baselines) == {LARGEST, RANDOM}
 
 
 def test_shards_split_the_set_without_gap_or_overlap() -> None:
     model = Oracle(SMALL)
-    whole = run(SMALL, model, name="oracle", limit=5)
-    parts = [run(SMALL, model, name="oracle", limit=5, shard=(i, 3)) for i in (1, 2, 3)]
+    whole = run_benchmark(SMALL, model, name="oracle", limit=5)
+    parts = [run_benchmark(SMALL, model, name="oracle", limit=5, shard=(i, 3)) for i in (1, 2, 3)]
     assert [part.videos for part in parts] == [2, 2, 1]
     rows = [row for part in parts for row in part.rows]
     assert sorted(rows, key=lambda r: (r.video, r.expression)) == list(whole.rows)
@@ -103,12 +103,12 @@ def test_shards_split_the_set_without_gap_or_overlap() -> None:
 @pytest.mark.parametrize(("limit", "shard"), [(0, (1, 1)), (None, (0, 2)), (None, (3, 2)), (2, (3, 3)), (None, (1, 0))])
 def test_a_choice_that_leaves_no_video_is_refused(limit: int | None, shard: tuple[int, int]) -> None:
     with pytest.raises(UsageError):
-        run(SMALL, Silent(), name="silent", limit=limit, shard=shard)
+        run_benchmark(SMALL, Silent(), name="silent", limit=limit, shard=shard)
 
 
 def test_a_model_that_loses_a_frame_is_found_out() -> None:
     with pytest.raises(VirstError, match="only 7 frames"):
-        run(SMALL, Hasty(), name="hasty")
+        run_benchmark(SMALL, Hasty(), name="hasty")
 
 
 def test_only_the_time_of_the_model_counts_and_all_of_it() -> None:
@@ -117,10 +117,10 @@ def test_only_the_time_of_the_model_counts_and_all_of_it() -> None:
             time.sleep(0.2)  # in the call itself, before the first mask is asked for
             return super().segment_frames(frames, sentences)
 
-    def dawdle(_: Progress) -> None:
+    def dawdle(_: BenchProgress) -> None:
         time.sleep(0.1)
 
-    fps = run(WorldSet(1, frames=8, size=(64, 64)), Slow(), name="slow", progress=dawdle).fps
+    fps = run_benchmark(WorldSet(1, frames=8, size=(64, 64)), Slow(), name="slow", progress=dawdle).fps
     assert fps is not None
     assert 8 / 0.6 < fps <= 8 / 0.2  # 0.8 s of dawdling would make it 8 at most
 

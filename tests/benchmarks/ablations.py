@@ -22,15 +22,15 @@ import numpy as np
 import torch
 
 import virst_cli
-from virst_cli.bench import run
+from virst_cli.bench import run_benchmark
 from virst_cli.bench.datasets.world import WorldSet
 from virst_cli.model.config import VIRST_NANO, VirstConfig
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.training.data import WorldClips
-from virst_cli.training.export import export
 from virst_cli.training.lessons import from_nothing
 from virst_cli.training.loop import STATE, Trainer
-from virst_cli.training.stages import JOIN, PROPAGATE, READ, SEE, SHARPEN, UNDERSTAND, Stage, scaled
+from virst_cli.training.save_model import save_model
+from virst_cli.training.stages import JOIN, PROPAGATE, READ, SEE, SHARPEN, UNDERSTAND, TrainingStage, scaled
 from virst_cli.training.vocabulary import word_tokenizer
 from virst_cli.world import vocabulary
 
@@ -42,7 +42,7 @@ WHOLE = replace(VIRST_NANO, segmentation=replace(VIRST_NANO.segmentation, presen
 # prompts then are the [SEG] states through one linear layer, the same for every frame
 NO_FUSION = replace(WHOLE, segmentation=replace(WHOLE.segmentation, prompter_layers=0))
 
-Variant = tuple[str, VirstConfig, tuple[Stage, ...], Path | None]  # name, model, stages, state that it begins with
+Variant = tuple[str, VirstConfig, tuple[TrainingStage, ...], Path | None]  # name, model, stages, state that it begins with
 
 
 def main() -> None:
@@ -82,11 +82,11 @@ def variants(folder: Path, table: Iterable[Variant], videos: int) -> None:
     for name, config, recipe, begin in table:
         model = folder / f"{name}.model"
         if not model.exists():
-            export(trained(folder / name, config, recipe, begin), model)
+            save_model(trained(folder / name, config, recipe, begin), model)
         report(name, model, WorldSet(videos=videos, seed=SEED))
 
 
-def trained(folder: Path, config: VirstConfig, recipe: tuple[Stage, ...], start: Path | None) -> Trainer:
+def trained(folder: Path, config: VirstConfig, recipe: tuple[TrainingStage, ...], start: Path | None) -> Trainer:
     """A trainer at the end of a recipe that began with the weights of a state, as far as the variant has such parts."""
     prompts = PromptBuilder(word_tokenizer(vocabulary()))
     teacher = from_nothing(config, prompts, 0)
@@ -105,13 +105,13 @@ def anchors(model: str, videos: int) -> None:
         def chosen(frames: int, per_anchor: int, count: int = count) -> list[int]:
             return [round(place) for place in np.linspace(0, frames - 1, min(count, frames)).tolist()]
 
-        with patch("virst_cli.plan.choose", chosen):
+        with patch("virst_cli.tracking.schedule.anchor_places", chosen):
             report(name, model, WorldSet(videos=videos, seed=SEED, frames=FRAMES))
 
 
 def report(name: str, model: str | Path, dataset: WorldSet) -> None:
     """One line of the table."""
-    found = run(dataset, virst_cli.load(model, device="cpu"), name=name).as_dict()
+    found = run_benchmark(dataset, virst_cli.load(model, device="cpu"), name=name).as_dict()
     by_type = "  ".join(f"{kind} {scores['J&F']:.1f}" for kind, scores in found["by_type"].items())
     print(f"{name}: J&F {found['scores']['J&F']:.1f}  ({by_type})", flush=True)
 

@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import virst_cli
-from virst_cli.bench import Dataset, Sample, run
+from virst_cli.bench import Dataset, Sample, run_benchmark
 from virst_cli.bench.datasets.world import WorldSet
 from virst_cli.bench.metrics import region
-from virst_cli.segmenter import Segmenter
-from virst_cli.tracking.anchors import CHUNK
+from virst_cli.segmenter.segmenter import Segmenter
+from virst_cli.tracking.schedule import PUBLISHED_CHUNK
 from virst_cli.training.compression import through_h264
 
 SEED = 1000
@@ -88,10 +88,12 @@ def main(model: str, videos: int) -> None:
     plain = None
     own = segmenter.chunk
     measured = [(name, dataset, own) for name, dataset in conditions.items()]
-    measured += [(f"{name}, --chunk {CHUNK}", conditions[name], CHUNK) for name in ("160 frames", "320 frames")]
+    measured += [
+        (f"{name}, --chunk {PUBLISHED_CHUNK}", conditions[name], PUBLISHED_CHUNK) for name in ("160 frames", "320 frames")
+    ]
     for name, dataset, chunk in measured:
         segmenter.chunk = chunk
-        found = run(without_objects(dataset), segmenter, name=segmenter.name).as_dict()["scores"]["J&F"]
+        found = run_benchmark(without_objects(dataset), segmenter, name=segmenter.name).as_dict()["scores"]["J&F"]
         plain = found if plain is None else plain
         print(f"{name:26s} {len(dataset):4d} clips   J&F {found:5.1f}   {found - plain:+5.1f}", flush=True)
     segmenter.chunk = own

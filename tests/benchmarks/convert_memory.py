@@ -17,7 +17,7 @@ from torch import Tensor
 
 from virst_cli.checkpoints.convert import OPEN_FOR, convert, tensor_shapes
 from virst_cli.checkpoints.lora import pair
-from virst_cli.checkpoints.sources import OURS
+from virst_cli.checkpoints.tensor_names import OURS
 from virst_cli.model.config import HieraConfig, LanguageConfig, SegmentationConfig, VirstConfig, VisionConfig
 
 RANK = 64

@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save_file
 from tests.goldens_config import CHECKPOINT, convert_goldens, golden_config, words
 from virst_cli.checkpoints import convert as convert_module
 from virst_cli.checkpoints.convert import was_trained
-from virst_cli.checkpoints.folder import FolderWriter
 from virst_cli.checkpoints.manifest import sha256
 from virst_cli.checkpoints.weights import ModelFolder
+from virst_cli.checkpoints.write_folder import FolderWriter
 from virst_cli.errors import WeightsError
 
 PEFT = "base_model.model."

@@ -196,7 +196,7 @@ def test_a_folder_without_tensors_is_no_model_folder(copy, tmp_path):
 
 GROWTH = """
 from virst_cli.checkpoints.weights import parameters_on_meta
-from virst_cli.memory import peak_bytes
+from virst_cli.machine.memory import peak_bytes
 from virst_cli.model.config import VIRST_7B
 from virst_cli.model.virst import Virst
 before = peak_bytes()

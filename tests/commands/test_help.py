@@ -10,7 +10,7 @@ import pytest
 
 from tests.commands.conftest import Virst
 from tests.commands.running import Zygote, cold, environment
-from virst_cli.tracking.anchors import CHUNK
+from virst_cli.tracking.schedule import PUBLISHED_CHUNK
 
 COMMANDS = [
     ["segment"],
@@ -59,7 +59,7 @@ def test_no_command_at_all_shows_the_help(virst: Virst):
 
 
 def test_version(virst: Virst):
-    from virst_cli import __version__
+    from virst_cli.version import __version__
 
     assert virst("--version").out == f"virst {__version__}\n"
 
@@ -90,7 +90,7 @@ def test_every_command_says_what_it_does_and_ends_with_examples(command: list[st
 
 @pytest.mark.parametrize("command", ["segment", "batch"])
 def test_the_published_chunk_is_named(command: str, virst: Virst):
-    assert f"(published: {CHUNK})" in " ".join(virst(command, "--help").out.split())
+    assert f"(published: {PUBLISHED_CHUNK})" in " ".join(virst(command, "--help").out.split())
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ STAGES = {"look": "_visual_tokens", "anchor": "_encode", "reason": "_reason", "t
 PROGRAM = """
 import json, os, resource, sys
 import torch
-from virst_cli import run as _, segmenter
+import virst_cli.runs.run; from virst_cli.segmenter import segmenter
 from virst_cli.app import run
 
 torch.set_num_threads(1)

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import torch
 
-import virst_cli.run  # noqa: F401  what takes the seconds
+import virst_cli.runs.run  # noqa: F401  what takes the seconds
 from virst_cli.app import main
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.commands.running import lives, until
 from tests.engines.toys import Did, Toy, silent
 from virst_cli.engines import open_engine
-from virst_cli.engines.crew import ATTEMPTS
+from virst_cli.engines.crew import MAX_ATTEMPTS
 from virst_cli.errors import UsageError, VirstError
 
 
@@ -74,7 +74,7 @@ def test_a_worker_that_is_killed_costs_only_its_item_which_is_done_again(cluster
     results = done(cluster, tmp_path, ["kills once", "kills always", "a", "b"], workers=2)
     assert [results[item].item for item in ("kills once", "a", "b")] == ["kills once", "a", "b"]
     assert isinstance(results["kills always"], VirstError)
-    assert f"its worker died, {ATTEMPTS} times" in str(results["kills always"])
+    assert f"its worker died, {MAX_ATTEMPTS} times" in str(results["kills always"])
 
 
 @pytest.mark.slow

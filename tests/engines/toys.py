@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from virst_cli.engines.engine import Report
 from virst_cli.errors import UsageError
+from virst_cli.stages import OnProgress
 
 
 class Did(NamedTuple):
@@ -29,12 +29,12 @@ class Toy:
     folder: Path
     broken: bool = False
 
-    def __call__(self, device: str) -> Callable[[str, Report], Did]:
+    def __call__(self, device: str) -> Callable[[str, OnProgress], Did]:
         if self.broken:
             raise UsageError(f"no {device} today")
         (self.folder / f"made-{os.getpid()}").touch()
 
-        def work(item: str, report: Report) -> Did:
+        def work(item: str, report: OnProgress) -> Did:
             report("toil", 1, 2)
             mark = self.folder / item
             if item.startswith("kills") and not (item == "kills once" and mark.exists()):

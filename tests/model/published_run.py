@@ -21,8 +21,9 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from virst_cli.model.config import POINTER_FRAMES
 from virst_cli.model.pixels import to_square
-from virst_cli.model.seg_model import POINTER_FRAMES, FrameFeatures, SegModel, Tracked
+from virst_cli.model.seg_model import FrameFeatures, SegModel, Tracked
 
 OVERLAP = 0.999  # IoU of the masks of a frame with the published, at least
 ROUNDING = 1e-6  # relative: SAM2's features in float32 against float64

@@ -9,7 +9,7 @@ from tests.model import qwen2_vocabulary
 from virst_cli.checkpoints.tokenizer import read_tokenizer
 from virst_cli.errors import SentenceError, WeightsError
 from virst_cli.model.config import SEG_TOKENS
-from virst_cli.model.prompt import LONG_QUESTIONS, LONGEST, SHORT_QUESTIONS, VISUAL, PromptBuilder
+from virst_cli.model.prompt import LONG_QUESTIONS, MAX_SENTENCE_LENGTH, SHORT_QUESTIONS, VISUAL, PromptBuilder
 
 TINY = PromptBuilder(read_tokenizer(CHECKPOINT / "tokenizer"))
 
@@ -80,7 +80,7 @@ def test_a_sentence_with_a_control_token_is_refused_by_name(token):
 
 @pytest.mark.parametrize(
     ("sentence", "says"),
-    [("", "empty"), (" \n", "empty"), ("a\0b", "control characters"), ("x" * (LONGEST + 1), "1001")],
+    [("", "empty"), (" \n", "empty"), ("a\0b", "control characters"), ("x" * (MAX_SENTENCE_LENGTH + 1), "1001")],
 )
 def test_what_can_not_be_asked_says_why(sentence, says):
     with pytest.raises(SentenceError, match=says):

@@ -8,7 +8,7 @@ from sam2.build_sam import build_sam2
 
 from tests.goldens_config import facts, golden_config
 from virst_cli.checkpoints.convert import tensor_shapes
-from virst_cli.checkpoints.sources import OURS
+from virst_cli.checkpoints.tensor_names import OURS
 from virst_cli.checkpoints.weights import parameters_on_meta
 from virst_cli.model.config import VIRST_7B, VirstConfig
 from virst_cli.model.virst import Virst

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from virst_cli.outputs.names import LONGEST, RESERVED, run_folder, slug, slugs
+from virst_cli.outputs.names import MAX_SLUG_LENGTH, RESERVED, run_folder, slug, slugs
 
 TEXT = st.text(st.characters(), max_size=400)  # surrogates and control characters too
 NASTY = [
@@ -30,7 +30,7 @@ NASTY = [
 
 def good(name: str) -> bool:
     plain = all(c.isalnum() or c == "-" for c in name)
-    return plain and 0 < len(name) <= LONGEST and len(name.encode()) <= 220 and name not in RESERVED
+    return plain and 0 < len(name) <= MAX_SLUG_LENGTH and len(name.encode()) <= 220 and name not in RESERVED
 
 
 @given(TEXT)

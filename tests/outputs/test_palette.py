@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from virst_cli.errors import UsageError
-from virst_cli.outputs.palette import OKABE_ITO, colours, parse
+from virst_cli.outputs.palette import OKABE_ITO, colours, parse_colour
 
 
 def test_one_sentence_is_sky_blue_and_eight_have_the_colours_of_okabe_and_ito():
@@ -43,10 +43,10 @@ def test_chosen_colours_come_first_and_are_not_given_twice():
     ],
 )
 def test_a_colour_is_read(text, colour):
-    assert parse(text) == colour
+    assert parse_colour(text) == colour
 
 
 @pytest.mark.parametrize("text", ["", "#12", "nice", "#gggggg", "🙂", "rgb(", "x" * 300])
 def test_what_is_no_colour_names_those_there_are(text):
     with pytest.raises(UsageError, match=r"#rrggbb.*sky-blue"):
-        parse(text)
+        parse_colour(text)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from virst_cli.errors import OutputError
-from virst_cli.outputs import manifest as manifests
+from virst_cli.outputs import request_key as manifests
 from virst_cli.outputs.record import Record
 from virst_cli.outputs.record_writer import RecordWriter
 
@@ -26,7 +26,7 @@ def test_run_json_says_what_was_asked_and_what_came_out(run, manifest):
     said = json.loads((run / "run.json").read_text())
     assert list(said)[:2] == ["schema_version", "key"]
     assert manifest.items() <= said.items()
-    assert said["key"] == manifests.key(manifest)
+    assert said["key"] == manifests.request_key(manifest)
     assert (said["frames"], said["found"], said["timings"]) == (6, [True, True], {"total": 1.0})
 
 
@@ -74,18 +74,18 @@ def test_the_newest_run_is_found(run, tmp_path):
 
 @pytest.mark.parametrize("part", ["video", "sentences", "model", "settings"])
 def test_each_deciding_part_changes_the_key(part, manifest):
-    assert manifests.key(manifest) != manifests.key(manifest | {part: ["other"]})
+    assert manifests.request_key(manifest) != manifests.request_key(manifest | {part: ["other"]})
     with pytest.raises(ValueError, match=part):
-        manifests.key({name: value for name, value in manifest.items() if name != part})
+        manifests.request_key({name: value for name, value in manifest.items() if name != part})
 
 
 def test_a_video_that_changed_is_another_video(tmp_path):
     video = tmp_path / "v.mp4"
     video.write_bytes(b"1")
-    before = manifests.identity(video)
+    before = manifests.file_identity(video)
     video.write_bytes(b"12")
-    assert manifests.identity(video) != before
-    assert manifests.identity(tmp_path)["bytes"] == 2
+    assert manifests.file_identity(video) != before
+    assert manifests.file_identity(tmp_path)["bytes"] == 2
 
 
 def lines_of(run):

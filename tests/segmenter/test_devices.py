@@ -11,7 +11,7 @@ from tests.small_model import SMALL, write
 from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.model.language import LanguageModel
 from virst_cli.model.virst import Fusion, Vision, pack
-from virst_cli.tracking.propagate import Tracker
+from virst_cli.tracking.tracker import Tracker
 
 SENTENCES = ["the red dog", "the car that stops last"]
 

@@ -9,10 +9,10 @@ import torch
 from tests.small_model import SMALL, write
 from virst_cli.checkpoints.stream import LayerStream
 from virst_cli.checkpoints.weights import ModelFolder
+from virst_cli.cost.residency import Residency
 from virst_cli.model.config import CLIP_FRAMES
 from virst_cli.model.virst import Vision
-from virst_cli.segmenter import Segmenter
-from virst_cli.stay import Stay
+from virst_cli.segmenter.segmenter import Segmenter
 from virst_cli.video.read import Frame
 from virst_cli.world import make_clip
 from virst_cli.world.things import COLOURS, KINDS
@@ -51,7 +51,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_twenty_sentences_take_one_look_and_one_pass_and_get_the_answers_of_twenty_runs(model, dtype, counted: Counter[str]):
     frames = [Frame(index, index / 8, rgb) for index, rgb in enumerate(make_clip(3, frames=8, size=(96, 80)).frames)]
-    segmenter = Segmenter(model, device=torch.device("cpu"), dtype=dtype, stay=Stay.nothing)
+    segmenter = Segmenter(model, device=torch.device("cpu"), dtype=dtype, stay=Residency.nothing)
     together = list(segmenter.stream(frames, SENTENCES, expected=8))
     assert counted == {"looks": 8 // CLIP_FRAMES, "passes": 1, "layers": SMALL.language.layers}
     assert len(SENTENCES) == together[0].masks.shape[0] == 20

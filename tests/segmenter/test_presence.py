@@ -10,8 +10,8 @@ import torch
 
 from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.model.config import VIRST_7B
-from virst_cli.plan import Plan
-from virst_cli.segmenter import Masks, Segmenter
+from virst_cli.segmenter.segmenter import FrameResult, Segmenter
+from virst_cli.tracking.schedule import Plan
 from virst_cli.video.read import Frame
 from virst_cli.world import make_clip
 
@@ -20,7 +20,7 @@ FRAMES = [Frame(index, float(index), rgb) for index, rgb in enumerate(make_clip(
 CHUNK = 40  # frames, of which 32 are anchors
 
 
-def answers(folder: Path) -> list[Masks]:
+def answers(folder: Path) -> list[FrameResult]:
     model = Segmenter(ModelFolder.open(folder), device=torch.device("cpu"), chunk=CHUNK)
     return list(model.stream(FRAMES, SENTENCES, expected=len(FRAMES)))
 
@@ -34,14 +34,14 @@ def with_rule(folder: Path, copy: Path, present_from: float) -> Path:
     return copy
 
 
-def surest(found: list[Masks]) -> np.ndarray:
+def surest(found: list[FrameResult]) -> np.ndarray:
     """The highest score of an anchor, (chunks,sentences)."""
     anchors = Plan.of(CHUNK).fusion_frames
     return np.array([np.max([found[start + frame].scores for frame in anchors], axis=0) for start in (0, CHUNK)])
 
 
 @pytest.fixture(scope="module")
-def plain(random_model: Path) -> list[Masks]:
+def plain(random_model: Path) -> list[FrameResult]:
     return answers(random_model)
 
 

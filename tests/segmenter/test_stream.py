@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from virst_cli.checkpoints.store import embedded
+from virst_cli.checkpoints.find import embedded
 from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.errors import SentenceError, UsageError
-from virst_cli.model.config import VIRST_NANO
-from virst_cli.model.seg_model import POINTER_FRAMES, FrameFeatures, SegModel
-from virst_cli.plan import FUSION_FRAMES, Plan, chunks
-from virst_cli.segmenter import Segmenter, _Run
-from virst_cli.tracking.memory import MemoryBank
+from virst_cli.model.config import POINTER_FRAMES, VIRST_NANO
+from virst_cli.model.seg_model import FrameFeatures, SegModel
+from virst_cli.segmenter.segmenter import Segmenter, _Run
+from virst_cli.tracking.memory_bank import MemoryBank
+from virst_cli.tracking.schedule import MAX_FUSION_FRAMES, Plan, split_into_chunks
 from virst_cli.video.read import Frame
 from virst_cli.world import make_clip
 
@@ -87,7 +87,7 @@ def test_a_run_goes_on_from_any_chunk_as_if_it_had_not_stopped(random_model):
     frames, states = clip(50), {}
     model = segmenter(random_model, chunk=16)
     whole = list(model.segment_frames(frames, SENTENCES, keep_state=states.__setitem__))
-    assert list(states) == [chunk.stop for chunk in chunks(50, Plan.of(50), 16)][:-1]
+    assert list(states) == [chunk.stop for chunk in split_into_chunks(50, Plan.of(50), 16)][:-1]
     for done, state in states.items():
         rest = list(segmenter(random_model, chunk=16).segment_frames(frames, SENTENCES, state=state))
         np.testing.assert_array_equal(np.stack(whole[done:]), np.stack(rest))
@@ -115,8 +115,8 @@ def test_what_is_held_does_not_grow_with_the_video(random_model, monkeypatch: py
 
     monkeypatch.setattr(_Run, "track", watched)
     list(segmenter(random_model, chunk=40).segment_frames(clip(200), ["the red dog"]))
-    assert held["features"] <= FUSION_FRAMES
-    assert held["memory"] <= 2 * FUSION_FRAMES // VIRST_NANO.segmentation.frames_per_anchor + POINTER_FRAMES
+    assert held["features"] <= MAX_FUSION_FRAMES
+    assert held["memory"] <= 2 * MAX_FUSION_FRAMES // VIRST_NANO.segmentation.frames_per_anchor + POINTER_FRAMES
 
 
 def test_the_memory_keeps_the_anchors_of_the_chunk_before():

@@ -12,11 +12,11 @@ from virst_cli.model.config import VIRST_NANO
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.model.seg_model import SegModel
 from virst_cli.model.virst import Virst
-from virst_cli.segmenter import Segmenter
+from virst_cli.segmenter.segmenter import Segmenter
 from virst_cli.training.data import WorldClips
-from virst_cli.training.export import export
 from virst_cli.training.lessons import from_nothing
 from virst_cli.training.loop import LOG, Trainer
+from virst_cli.training.save_model import save_model
 from virst_cli.training.stages import JOIN, RECIPE, SEE, SHARPEN
 from virst_cli.training.vocabulary import word_tokenizer
 from virst_cli.world import make_clip, vocabulary
@@ -93,7 +93,7 @@ def test_twenty_steps_make_the_losses_fall(tmp_path):
 
 @pytest.mark.parametrize(("halves", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
 def test_halves_are_for_processors_that_have_them(tmp_path, monkeypatch: pytest.MonkeyPatch, halves: bool, dtype: torch.dtype):
-    monkeypatch.setattr("virst_cli.training.loop.halves_on_cpu", lambda: halves)
+    monkeypatch.setattr("virst_cli.training.loop.cpu_has_bfloat16", lambda: halves)
     made = trainer(tmp_path, recipe=(replace(SEE, steps=1, batches=((1, 8, 2, 1),)),))
     seen = []
     made.model.fusion.seg_prompter.seg_proj.register_forward_hook(lambda _, __, out: seen.append(out.dtype))
@@ -104,7 +104,7 @@ def test_halves_are_for_processors_that_have_them(tmp_path, monkeypatch: pytest.
 def test_the_export_is_a_model_folder_that_answers_as_the_trainer_does(tmp_path):
     made = trainer(tmp_path / "state", recipe=(replace(JOIN, steps=1, batches=((1, 8, 2, 1),)),))
     made.run()
-    folder = ModelFolder.open(export(made, tmp_path / "model"))
+    folder = ModelFolder.open(save_model(made, tmp_path / "model"))
     folder.verify()
     assert folder.config == VIRST_NANO
     loaded = folder.build(lambda: Virst(VIRST_NANO), "", device="cpu", dtype=torch.float32)

@@ -10,7 +10,7 @@ import torch
 
 from virst_cli.training import losses
 from virst_cli.training.loop import LOG
-from virst_cli.training.setup import Job
+from virst_cli.training.setup import TrainingJob
 from virst_cli.training.stages import SEE
 
 STEPS = 180
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 def largest_object(batches: int = 8) -> float:
     """J of who always answers with the largest object, on the questions of the first stage."""
-    trainer = Job(Path(), seed=1).trainer()
+    trainer = TrainingJob(Path(), seed=1).trainer()
     clips, frames, sentences, _ = SEE.batches[0]
     found = []
     for number in range(batches):

@@ -3,8 +3,7 @@
 A jobs file is read and checked (`rows`), becomes one task a video (`plan`), and an engine does the tasks (`work`).
 """
 
-from virst_cli.batch.outcome import Outcome
-from virst_cli.batch.plan import Batch, Settings, Task, plan
-from virst_cli.batch.work import run
+from virst_cli.batch.plan import Batch, Outcome, Settings, Task, plan_batch
+from virst_cli.batch.work import run_batch
 
-__all__ = ["Batch", "Outcome", "Settings", "Task", "plan", "run"]
+__all__ = ["Batch", "Outcome", "Settings", "Task", "plan_batch", "run_batch"]

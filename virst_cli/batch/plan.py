@@ -3,19 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from virst_cli.batch.folders import run_folders
-from virst_cli.batch.rows import Row, read_rows
-from virst_cli.checkpoints.store import choose, find
+from virst_cli.batch.jobs_file import JobRow, read_rows
+from virst_cli.batch.run_folders import run_folders
+from virst_cli.checkpoints.find import choose_model, find_model
 from virst_cli.errors import SentenceError
+from virst_cli.files.shown import shown
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.outputs.renderings import parse_formats
-from virst_cli.video.source import shown
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What all videos of a batch have in common; see `virst_cli.job.Request`.
+    """What all videos of a batch have in common; see `virst_cli.runs.job.Request`.
 
     overwrite: begin anew instead of going on with what is done; strict: a video that breaks off has failed.
     """
@@ -47,6 +48,37 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What became of a task.
+
+    run: run.json as a dict, None where there is none; files: what is there now; seconds: that it took;
+    error: why it failed, in one line; trace: of a failure, where in the code.
+    """
+
+    task: Task
+    seconds: float = 0.0
+    run: dict[str, Any] | None = None
+    files: tuple[Path, ...] = ()
+    error: str | None = None
+    trace: str | None = None
+
+    @property
+    def found(self) -> list[bool]:
+        """Whether something was found, for every sentence; all False where it failed."""
+        return [False] * len(self.task.sentences) if self.run is None else list(self.run["found"])
+
+    @property
+    def frames(self) -> int:
+        """How many frames have masks."""
+        return 0 if self.run is None else int(self.run["frames"])
+
+    @property
+    def warning(self) -> str | None:
+        """Why frames are missing, if some are."""
+        return None if self.run is None else self.run.get("warning")
+
+
+@dataclass(frozen=True)
 class Batch:
     """What is to be done. model: by a name or path that holds on other machines too; unknown_words: that it has never seen."""
 
@@ -56,11 +88,11 @@ class Batch:
     unknown_words: tuple[str, ...]
 
 
-def plan(jobs: Path, settings: Settings) -> Batch:
+def plan_batch(jobs: Path, settings: Settings) -> Batch:
     """Reads a jobs file. Raises UsageError, SentenceError or WeightsError, whichever is the first reason not to begin."""
     parse_formats(settings.formats)
     rows = read_rows(jobs)
-    prompts = PromptBuilder.from_file(find(settings.model) / "tokenizer.json")
+    prompts = PromptBuilder.from_file(find_model(settings.model) / "tokenizer.json")
     unknown: dict[str, None] = {}
     for row in rows:
         try:
@@ -71,9 +103,9 @@ def plan(jobs: Path, settings: Settings) -> Batch:
     return Batch(tuple(_tasks(rows, settings.output)), settings, _known_everywhere(settings.model), tuple(unknown))
 
 
-def _tasks(rows: Sequence[Row], output: Path) -> list[Task]:
+def _tasks(rows: Sequence[JobRow], output: Path) -> list[Task]:
     """One task a video, in the order of the file; a sentence that is given twice is asked once."""
-    together: dict[Path, list[Row]] = {}
+    together: dict[Path, list[JobRow]] = {}
     for row in rows:
         together.setdefault(_place(row.path), []).append(row)
     return [
@@ -89,5 +121,5 @@ def _place(path: Path) -> Path:
 
 def _known_everywhere(model: str | None) -> str:
     """A folder as an absolute path, a name as it is, None as the name of the best one here: other machines may have others."""
-    chosen = choose(model)
+    chosen = choose_model(model)
     return str(chosen.path.absolute()) if model is not None and Path(model).is_dir() else chosen.name

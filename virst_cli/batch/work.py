@@ -5,22 +5,23 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from virst_cli.batch.outcome import Outcome
-from virst_cli.batch.plan import Batch, Settings, Task
+from virst_cli.batch.plan import Batch, Outcome, Settings, Task
 from virst_cli.engines import Engine
-from virst_cli.engines.engine import Report
 from virst_cli.errors import VirstError
+from virst_cli.stages import OnProgress
 
-Tell = Callable[[Task, str, int, int], None]
+OnTaskProgress = Callable[[Task, str, int, int], None]
 
 
-def run(batch: Batch, engine: Engine, tell: Tell = lambda task, stage, done, total: None) -> Generator[Outcome, None, None]:
+def run_batch(
+    batch: Batch, engine: Engine, tell: OnTaskProgress = lambda task, stage, done, total: None
+) -> Generator[Outcome, None, None]:
     """Does the tasks, and yields what became of each, in the order in which they are done. Closing it ends the work.
 
     tell: called with a task, and how far it is: stage, done, total.
     Raises WeightsError or UsageError when the model can't be opened.
     """
-    opening = Opening(batch.model, batch.settings, Path.cwd())
+    opening = WorkerFactory(batch.model, batch.settings, Path.cwd())
     results = engine.map(opening, batch.tasks, lambda index, stage, done, total: tell(batch.tasks[index], stage, done, total))
     with closing(results):
         for index, result in results:
@@ -28,14 +29,14 @@ def run(batch: Batch, engine: Engine, tell: Tell = lambda task, stage, done, tot
 
 
 @dataclass(frozen=True)
-class Opening:
+class WorkerFactory:
     """Opens the model on a device; what it returns does a task. here: the folder from which relative paths start."""
 
     model: str
     settings: Settings
     here: Path
 
-    def __call__(self, device: str) -> Callable[[Task, Report], Outcome]:
+    def __call__(self, device: str) -> Callable[[Task, OnProgress], Outcome]:
         """Raises what `virst_cli.load` raises."""
         from virst_cli.batch.worker import Worker  # torch comes with it, and only workers need that
 

@@ -4,16 +4,15 @@ import time
 import traceback
 from pathlib import Path
 
-from virst_cli.batch.outcome import Outcome
-from virst_cli.batch.plan import Settings, Task
-from virst_cli.engines.engine import Report
+from virst_cli.batch.plan import Outcome, Settings, Task
 from virst_cli.errors import OutputError
-from virst_cli.failure import explained
-from virst_cli.job import Job, Request
-from virst_cli.loading import load
-from virst_cli.outputs.record import RUN, Record
-from virst_cli.run import Result, Run
-from virst_cli.video.source import shown
+from virst_cli.files.shown import shown
+from virst_cli.machine.out_of_memory import as_virst_error
+from virst_cli.outputs.record import RUN_FILE, Record
+from virst_cli.runs.job import Job, Request
+from virst_cli.runs.run import Result, Run
+from virst_cli.segmenter.load import load
+from virst_cli.stages import OnProgress
 
 
 class Worker:
@@ -27,7 +26,7 @@ class Worker:
             max_memory=settings.max_memory,
         )  # fmt: skip
 
-    def __call__(self, task: Task, report: Report) -> Outcome:
+    def __call__(self, task: Task, report: OnProgress) -> Outcome:
         """Never raises an `Exception`: whatever goes wrong is what became of the task."""
         began = time.monotonic()
         try:
@@ -35,7 +34,7 @@ class Worker:
             result = self._segment(task, folder, report)
         except Exception as error:
             seconds = time.monotonic() - began
-            return Outcome(task, seconds, error=str(explained(error)), trace=traceback.format_exc())
+            return Outcome(task, seconds, error=str(as_virst_error(error)), trace=traceback.format_exc())
         return Outcome(
             task,
             time.monotonic() - began,
@@ -44,7 +43,7 @@ class Worker:
             error=result.warning if self._settings.strict else None,
         )
 
-    def _segment(self, task: Task, folder: Path, report: Report) -> Result:
+    def _segment(self, task: Task, folder: Path, report: OnProgress) -> Result:
         settings = self._settings
         request = Request(
             task.video, task.sentences, formats=settings.formats, model=self._model, device=self._device, dtype=settings.dtype,
@@ -61,7 +60,7 @@ class Worker:
 def _refuse_another(run: Run) -> None:
     """Raises OutputError where a finished run of another request stands: --overwrite, alone, would do all videos anew."""
     folder = run.job.folder
-    if Record.find(folder, run.manifest) is None and (folder / RUN).exists():
+    if Record.find(folder, run.manifest) is None and (folder / RUN_FILE).exists():
         what = "holds a finished run of another video, sentence, model or setting"
         how = "delete it, or choose another folder with -o (--overwrite does all videos anew)"
         raise OutputError(f"{shown(folder)} {what}; {how}")

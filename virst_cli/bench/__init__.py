@@ -22,26 +22,26 @@ mask_file.py    a mask from a PNG, and no more work than that
 parallel.py     a function over many things on all cores, in order
 """
 
-from virst_cli.bench.course import Progress
 from virst_cli.bench.datasets import open_dataset
+from virst_cli.bench.mask_sources import Model
+from virst_cli.bench.mask_store import open_store
 from virst_cli.bench.report import Report
-from virst_cli.bench.runner import run, score_predictions
+from virst_cli.bench.runner import run_benchmark, score_predictions
 from virst_cli.bench.samples import Dataset, Expression, Sample
-from virst_cli.bench.sources import Model
-from virst_cli.bench.store import open_store
+from virst_cli.bench.selection import BenchProgress
 from virst_cli.bench.submission import check_submission, write_submission
 
 __all__ = [
+    "BenchProgress",
     "Dataset",
     "Expression",
     "Model",
-    "Progress",
     "Report",
     "Sample",
     "check_submission",
     "open_dataset",
     "open_store",
-    "run",
+    "run_benchmark",
     "score_predictions",
     "write_submission",
 ]

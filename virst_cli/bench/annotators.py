@@ -12,11 +12,11 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from virst_cli.bench.mask_sources import FrameMasks
 from virst_cli.bench.metrics import j_and_f
 from virst_cli.bench.parallel import in_order
 from virst_cli.bench.samples import Labels, Sample
-from virst_cli.bench.scores import Row
-from virst_cli.bench.sources import Masks
+from virst_cli.bench.scores import ExpressionScore
 
 ANNOTATORS = 4
 VOID = 255  # a label where nobody knows
@@ -40,22 +40,24 @@ class FourAnnotators:
         proposals = max(self._objects, self._true)  # the toolkit, too, fills up with empty ones
         self._sums = np.zeros((ANNOTATORS, proposals, self._true, 2))  # of J and F over frames
 
-    def watching(self, answers: Iterable[Masks]) -> Iterator[Masks]:
+    def watching(self, answers: Iterable[FrameMasks]) -> Iterator[FrameMasks]:
         """The same masks."""
         for masks, scores in in_order(self._measured, enumerate(answers)):
             self._sums += scores
             yield masks
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ExpressionScore]:
         """A row for every true object and annotator, once all masks have gone by."""
         means = self._sums / len(self._sample.frame_names)
         return [
-            Row(self._sample.video, f"annotator {annotator}, object {true + 1}", None, float(j), float(f), empty=False)
+            ExpressionScore(
+                self._sample.video, f"annotator {annotator}, object {true + 1}", None, float(j), float(f), empty=False
+            )
             for annotator in range(ANNOTATORS)
             for true, (j, f) in enumerate(_paired(means[annotator]))
         ]
 
-    def _measured(self, answer: tuple[int, Masks]) -> tuple[Masks, NDArray[np.float64]]:
+    def _measured(self, answer: tuple[int, FrameMasks]) -> tuple[FrameMasks, NDArray[np.float64]]:
         """The masks of a frame, and J and F of every proposal with every true object."""
         frame, masks = answer
         labels = self._labels[frame]
@@ -72,7 +74,7 @@ class FourAnnotators:
         return masks, scores
 
 
-def merge(masks: Masks, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def merge(masks: FrameMasks, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Masks (H, W) as labels (H, W): 0 background, else 1 + the first of them that claims the pixel."""
     labels = np.zeros(shape, np.uint8)
     for number in range(len(masks), 0, -1):

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from virst_cli.bench.samples import Dataset, Sample
-from virst_cli.bench.scores import Row, score
+from virst_cli.bench.scores import ExpressionScore, score
 
 LARGEST, RANDOM, SHUFFLED = "largest_object", "random_object", "shuffled_sentence"
 
 
-def object_rows(sample: Sample, objects: NDArray[np.uint8]) -> dict[str, list[Row]]:
+def object_rows(sample: Sample, objects: NDArray[np.uint8]) -> dict[str, list[ExpressionScore]]:
     """Rows for the object with the most visible pixels over the whole video, and for one drawn at random.
 
     `objects` (T, H, W) as in `Sample`. Random is the expected score, the mean over all objects: exact, without luck.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from virst_cli.bench.metrics import Cut, Mask
-from virst_cli.video.folder import open_picture, refusing
+from virst_cli.video.frame_folder import open_picture, refusing
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PLAIN = ("1", "L", "P")  # one byte a pixel in Pillow; a palette's index counts, not its colour
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-CHUNK = struct.Struct(">I4s")  # bytes in it, name; a checksum follows the bytes
+PNG_CHUNK = struct.Struct(">I4s")  # bytes in it, name; a checksum follows the bytes
 HEADER = struct.Struct(">IIBBBBB")  # width, height, bits a channel, channels, compression, filter, interlacing
 USUAL = ((8, 0, 0, 0, 0), (8, 3, 0, 0, 0))  # the end of the header of a picture of greys, and of one of palette indices
 LARGE = 2**26  # pixels; from about there on Pillow warns of a bomb
@@ -76,8 +76,8 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         raise ValueError("no PNG")
     at, name = len(SIGNATURE), b""
     while name != b"IEND":
-        length, name = CHUNK.unpack_from(data, at)
-        start, end = at + CHUNK.size, at + CHUNK.size + length
+        length, name = PNG_CHUNK.unpack_from(data, at)
+        start, end = at + PNG_CHUNK.size, at + PNG_CHUNK.size + length
         content = data[start:end]
         if zlib.crc32(content, zlib.crc32(name)) != int.from_bytes(data[end : end + 4], "big"):
             raise ValueError("damaged")

@@ -11,15 +11,15 @@ from html import escape
 from pathlib import Path
 from statistics import median
 
-from virst_cli import __version__
 from virst_cli.bench.page_examples import Example
 from virst_cli.bench.page_tables import bar, published_table, score_table, video_table
 from virst_cli.bench.report import Report
-from virst_cli.bench.scores import Row, Scores
+from virst_cli.bench.scores import ExpressionScore, Scores
 from virst_cli.bench.table import facts, who
 from virst_cli.errors import OutputError
-from virst_cli.outputs.files import write_text, writing
-from virst_cli.video.source import shown
+from virst_cli.files.atomic import write_text, writing
+from virst_cli.files.shown import shown
+from virst_cli.version import __version__
 
 STYLE = Path(__file__).with_name("page.css")
 SCRIPT = Path(__file__).with_name("page.js")
@@ -94,7 +94,7 @@ def _score(scores: Scores) -> str:
     )
 
 
-def _spread(rows: Sequence[Row]) -> str:
+def _spread(rows: Sequence[ExpressionScore]) -> str:
     """How many sentences got which J&F, as a histogram."""
     scores = [50 * (row.j + row.f) for row in rows]
     counts = [0] * BINS

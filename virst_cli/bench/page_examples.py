@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageEnhance
 
+from virst_cli.bench.mask_sources import FrameMasks
 from virst_cli.bench.metrics import Cut, Mask
 from virst_cli.bench.samples import Hidden, Sample
-from virst_cli.bench.scores import Row
-from virst_cli.bench.sources import Masks
+from virst_cli.bench.scores import ExpressionScore
 from virst_cli.errors import VideoError
 from virst_cli.outputs import rle
 from virst_cli.outputs.overlay import Overlay
@@ -60,7 +60,7 @@ class Example:
     """A sentence, its scores, and what it looks like."""
 
     text: str
-    row: Row
+    row: ExpressionScore
     shots: Sequence[Shot]
 
     @property
@@ -82,7 +82,7 @@ class Examples:
         self._scores: list[float] = []  # of all, in order
         self._shots: dict[str, list[Shot]] = {}  # of the video that goes by, by expression
 
-    def watching(self, sample: Sample, answers: Iterable[Masks]) -> Iterator[Masks]:
+    def watching(self, sample: Sample, answers: Iterable[FrameMasks]) -> Iterator[FrameMasks]:
         """The same masks. `settle` has to follow, with the scores that they got."""
         self._shots = {said.id: [] for said in sample.expressions if not isinstance(said.truth, Hidden)}
         wanted = {int(moment * len(sample.frame_names)) for moment in MOMENTS}
@@ -91,7 +91,7 @@ class Examples:
                 self._look(sample, frame, masks)
             yield masks
 
-    def settle(self, sample: Sample, rows: Iterable[Row]) -> None:
+    def settle(self, sample: Sample, rows: Iterable[ExpressionScore]) -> None:
         """Keeps what may be wanted of the video that has gone by."""
         texts = {said.id: said.text for said in sample.expressions}
         for row in rows:
@@ -121,7 +121,7 @@ class Examples:
         around = sorted(self._kept, key=lambda example: abs(example.both - median))
         return _varied(best), _varied(worst), _varied(around)
 
-    def _look(self, sample: Sample, frame: int, masks: Masks) -> None:
+    def _look(self, sample: Sample, frame: int, masks: FrameMasks) -> None:
         """Adds a shot to every expression; none where the frame can't be read, for the run itself says so."""
         try:
             picture = Image.fromarray(np.asarray(sample.frames[frame]))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from virst_cli.bench.published import ALL, published
+from virst_cli.bench.published_scores import ALL, published
 from virst_cli.bench.report import Report
 from virst_cli.bench.scores import by_type, by_video, means
 from virst_cli.bench.table import HEADINGS, lines, ours

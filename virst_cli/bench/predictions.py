@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from virst_cli.bench.mask_file import read_cut
+from virst_cli.bench.mask_sources import FrameMasks
 from virst_cli.bench.metrics import Cut
 from virst_cli.bench.parallel import in_order
 from virst_cli.bench.samples import Sample
-from virst_cli.bench.sources import Masks
 from virst_cli.errors import UsageError, VideoError
-from virst_cli.video.source import shown
+from virst_cli.files.shown import shown
 
 NOTE = "run.json"  # what store.py writes beside the masks
 
@@ -28,7 +28,7 @@ class Predictions:
         self._folder = folder
         self._known = {NOTE}
 
-    def masks(self, sample: Sample) -> Iterator[Masks]:
+    def masks(self, sample: Sample) -> Iterator[FrameMasks]:
         """As in `Source`. A damaged mask is a missing one."""
         self.missing.extend(_missing(sample, self._folder))
         self.extra.extend(_extra(sample, self._folder))

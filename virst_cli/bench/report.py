@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
-from virst_cli.bench.published import published
+from virst_cli.bench.published_scores import published
 from virst_cli.bench.samples import NOTHING
-from virst_cli.bench.scores import Row, Scores, by_type, by_video, means, revos_groups
+from virst_cli.bench.scores import ExpressionScore, Scores, by_type, by_video, means, revos_groups
 
 SCHEMA_VERSION = 1
 
@@ -18,15 +18,15 @@ class Report:
 
     dataset: str
     model: str | None  # None for masks from elsewhere
-    rows: Sequence[Row]
+    rows: Sequence[ExpressionScore]
     missing: Sequence[str]
     videos: int
     fps: float | None  # frames a second while the model was at work, all sentences of a video together
     peak_memory: int | None  # bytes of RAM; None where the system does not tell
-    baselines: dict[str, Sequence[Row]] = field(default_factory=dict)
+    baselines: dict[str, Sequence[ExpressionScore]] = field(default_factory=dict)
     hidden: int = 0  # expressions without a row, for only a server can score them
     extra: Sequence[str] = ()  # files among the masks that belong to no frame; they change nothing
-    standard: Sequence[Row] = ()  # the objects of Ref-DAVIS17 by its standard protocol
+    standard: Sequence[ExpressionScore] = ()  # the objects of Ref-DAVIS17 by its standard protocol
 
     @property
     def scores(self) -> Scores | None:
@@ -78,7 +78,7 @@ class Report:
         return found
 
 
-def answered_empty(rows: Sequence[Row]) -> dict[str, float | None]:
+def answered_empty(rows: Sequence[ExpressionScore]) -> dict[str, float | None]:
     """Percent of sentences answered without a pixel: of those that mean nothing (100 is best) and of the others (0 is).
 
     None for a group without sentences.
@@ -90,7 +90,7 @@ def answered_empty(rows: Sequence[Row]) -> dict[str, float | None]:
     return {name: 100 * fmean(empty) if empty else None for name, empty in groups.items()}
 
 
-def _counted(groups: dict[str, list[Row]]) -> dict[str, Any]:
+def _counted(groups: dict[str, list[ExpressionScore]]) -> dict[str, Any]:
     return {name: {**means(rows), "n": len(rows)} for name, rows in groups.items()}
 
 

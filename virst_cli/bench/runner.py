@@ -9,38 +9,38 @@ from typing import Protocol
 
 from virst_cli.bench.annotators import FourAnnotators
 from virst_cli.bench.baselines import SHUFFLED, object_rows, shuffled_sentences
-from virst_cli.bench.course import Progress, choose, told
+from virst_cli.bench.mask_sources import FrameMasks, MaskSource, Model, ModelMasks, of_one_size
+from virst_cli.bench.mask_store import CachedMasks
 from virst_cli.bench.predictions import Predictions
 from virst_cli.bench.report import Report
 from virst_cli.bench.samples import Dataset, Hidden, Sample
-from virst_cli.bench.scores import Row, score
-from virst_cli.bench.sources import Asked, Masks, Model, Source, of_one_size
-from virst_cli.bench.store import Kept
-from virst_cli.memory import peak_bytes
+from virst_cli.bench.scores import ExpressionScore, score
+from virst_cli.bench.selection import BenchProgress, select_videos, with_progress
+from virst_cli.machine.memory import peak_bytes
 
-Tell = Callable[[Progress], None]
+OnBenchProgress = Callable[[BenchProgress], None]
 
 
 class Watcher(Protocol):
     """Sees all masks go by, such as `page_examples.Examples`."""
 
-    def watching(self, sample: Sample, answers: Iterable[Masks]) -> Iterator[Masks]:
+    def watching(self, sample: Sample, answers: Iterable[FrameMasks]) -> Iterator[FrameMasks]:
         """The same masks, frame by frame."""
         ...
 
-    def settle(self, sample: Sample, rows: Sequence[Row]) -> None:
+    def settle(self, sample: Sample, rows: Sequence[ExpressionScore]) -> None:
         """What the masks of the video that has gone by were worth."""
         ...
 
 
-def run(
+def run_benchmark(
     dataset: Dataset,
     model: Model,
     *,
     name: str,
     store: Path | None = None,
     watcher: Watcher | None = None,
-    progress: Tell | None = None,
+    progress: OnBenchProgress | None = None,
     limit: int | None = None,
     shard: tuple[int, int] = (1, 1),
 ) -> Report:
@@ -50,10 +50,10 @@ def run(
     video that lacks frames, or has a damaged one, scores 0 and is listed as missing. Where the data set knows the objects
     of its videos, the baselines run too; their time does not count.
     """
-    asked = Asked(model)
-    rows = _Rows(asked if store is None else Kept(asked, store), watcher, progress)
-    chosen = choose(dataset, limit=limit, shard=shard)
-    baselines: dict[str, list[Row]] = defaultdict(list)
+    asked = ModelMasks(model)
+    rows = _Rows(asked if store is None else CachedMasks(asked, store), watcher, progress)
+    chosen = select_videos(dataset, limit=limit, shard=shard)
+    baselines: dict[str, list[ExpressionScore]] = defaultdict(list)
     for done, index in enumerate(chosen):
         sample = dataset[index]
         rows.add(sample, done, len(chosen))
@@ -63,7 +63,7 @@ def run(
             shuffled = shuffled_sentences(dataset, index)
             if shuffled is not None:
                 given = [replace(said, text=text) for said, text in zip(sample.expressions, shuffled, strict=True)]
-                baselines[SHUFFLED].extend(score(sample, Asked(model).masks(replace(sample, expressions=given))))
+                baselines[SHUFFLED].extend(score(sample, ModelMasks(model).masks(replace(sample, expressions=given))))
     return replace(
         rows.report(dataset.name, len(chosen)),
         model=name,
@@ -77,7 +77,7 @@ def score_predictions(
     folder: Path,
     *,
     watcher: Watcher | None = None,
-    progress: Tell | None = None,
+    progress: OnBenchProgress | None = None,
     limit: int | None = None,
     shard: tuple[int, int] = (1, 1),
 ) -> Report:
@@ -87,7 +87,7 @@ def score_predictions(
     """
     predictions = Predictions(folder)
     rows = _Rows(predictions, watcher, progress)
-    chosen = choose(dataset, limit=limit, shard=shard)
+    chosen = select_videos(dataset, limit=limit, shard=shard)
     for done, index in enumerate(chosen):
         rows.add(dataset[index], done, len(chosen))
     if len(chosen) == len(dataset):
@@ -98,17 +98,17 @@ def score_predictions(
 class _Rows:
     """Takes the masks of one video after the other, and turns them into rows."""
 
-    def __init__(self, source: Source, watcher: Watcher | None, progress: Tell | None) -> None:
+    def __init__(self, source: MaskSource, watcher: Watcher | None, progress: OnBenchProgress | None) -> None:
         self._source, self._watcher, self._progress = source, watcher, progress
-        self._rows: list[Row] = []
-        self._standard: list[Row] = []
+        self._rows: list[ExpressionScore] = []
+        self._standard: list[ExpressionScore] = []
         self._missing: list[str] = []  # beyond what the source itself misses
         self._hidden = 0
 
     def add(self, sample: Sample, done: int, videos: int) -> None:
         """Scores a video; `done`: how many of `videos` are."""
         with closing(self._source.masks(sample)) as given:  # type: ignore[type-var]  # a generator, which may hold a lock
-            masks = of_one_size(sample, told(given, self._progress, sample, done, videos), self._missing)
+            masks = of_one_size(sample, with_progress(given, self._progress, sample, done, videos), self._missing)
             annotators = None if sample.labels is None else FourAnnotators(sample, sample.labels)
             if self._watcher is not None:
                 masks = self._watcher.watching(sample, masks)

@@ -7,11 +7,11 @@ from statistics import fmean
 
 import numpy as np
 
+from virst_cli.bench.mask_sources import FrameMasks
 from virst_cli.bench.metrics import j_and_f
 from virst_cli.bench.parallel import in_order
 from virst_cli.bench.robustness import MEASURED, accuracy_and_robustness
 from virst_cli.bench.samples import Expression, Hidden, Sample
-from virst_cli.bench.sources import Masks
 
 Scores = dict[str, float]  # J, F and J&F, x 100; for ReVOS also A, A_255, R_255 and R_binary
 
@@ -19,7 +19,7 @@ REFERRING, REASONING = "referring", "reasoning"  # types of ReVOS that its avera
 
 
 @dataclass(frozen=True)
-class Row:
+class ExpressionScore:
     """An expression's result: J and F are means over all frames of the video, between 0 and 1."""
 
     video: str
@@ -31,7 +31,7 @@ class Row:
     more: Mapping[str, float] = field(default_factory=dict)  # A, A_255, R_255 and R_binary, where they are measured
 
 
-def score(sample: Sample, answers: Iterable[Masks]) -> list[Row]:
+def score(sample: Sample, answers: Iterable[FrameMasks]) -> list[ExpressionScore]:
     """A row for every expression. `answers`: per frame of the video a mask (H, W) for each, None where one is missing.
 
     Takes one frame at a time. An expression that lacks a mask scores 0; the caller lists it. One whose truth is hidden
@@ -44,13 +44,13 @@ def score(sample: Sample, answers: Iterable[Masks]) -> list[Row]:
     return [tally.row() for tally in tallies if not tally.hidden]
 
 
-def means(rows: Sequence[Row]) -> Scores:
+def means(rows: Sequence[ExpressionScore]) -> Scores:
     """J, F and J&F x 100, and what else was measured: plain means over expressions, unrounded."""
     more = {name: 100 * fmean(row.more[name] for row in rows) for name in rows[0].more}
     return _joined({"J": 100 * fmean(row.j for row in rows), "F": 100 * fmean(row.f for row in rows)}) | more
 
 
-def revos_groups(rows: Iterable[Row]) -> dict[str, Scores | None]:
+def revos_groups(rows: Iterable[ExpressionScore]) -> dict[str, Scores | None]:
     """The published averages of ReVOS: every expression's percentage is rounded to 2 decimals before it is averaged.
 
     Overall is the plain mean of the two groups, however many sentences each has; None for a group without any.
@@ -62,24 +62,24 @@ def revos_groups(rows: Iterable[Row]) -> dict[str, Scores | None]:
     return {**groups, "overall": overall}
 
 
-def by_type(rows: Iterable[Row]) -> dict[str, list[Row]]:
+def by_type(rows: Iterable[ExpressionScore]) -> dict[str, list[ExpressionScore]]:
     """The rows of every type, in the order in which types first appear; without those that have none."""
     return _grouped((row.type, row) for row in rows if row.type is not None)
 
 
-def by_video(rows: Iterable[Row]) -> dict[str, list[Row]]:
+def by_video(rows: Iterable[ExpressionScore]) -> dict[str, list[ExpressionScore]]:
     """The rows of every video, in the order in which videos first appear."""
     return _grouped((row.video, row) for row in rows)
 
 
-def _grouped(named: Iterable[tuple[str, Row]]) -> dict[str, list[Row]]:
-    groups: dict[str, list[Row]] = {}
+def _grouped(named: Iterable[tuple[str, ExpressionScore]]) -> dict[str, list[ExpressionScore]]:
+    groups: dict[str, list[ExpressionScore]] = {}
     for name, row in named:
         groups.setdefault(name, []).append(row)
     return groups
 
 
-def _rounded_means(rows: Sequence[Row]) -> Scores:
+def _rounded_means(rows: Sequence[ExpressionScore]) -> Scores:
     percentages = [{name: round(100 * value, 2) for name, value in {"J": row.j, "F": row.f, **row.more}.items()} for row in rows]
     return _joined({name: fmean(each[name] for each in percentages) for name in percentages[0]})
 
@@ -98,7 +98,7 @@ class _Frame:
     filled: bool
 
 
-def _measured(sample: Sample, answer: tuple[int, Masks]) -> list[_Frame | None]:
+def _measured(sample: Sample, answer: tuple[int, FrameMasks]) -> list[_Frame | None]:
     """The masks of a frame, measured; None where there is none."""
     frame, masks = answer
     union = sample.foreground[frame] if sample.foreground is not None else None
@@ -136,11 +136,11 @@ class _Tally:
         else:
             self._frames.append(frame)
 
-    def row(self) -> Row:
+    def row(self) -> ExpressionScore:
         said = self._expression
         more = {name: self._mean(name) for name in self._more}
         empty = not self._lacks and not any(frame.filled for frame in self._frames)
-        return Row(self._video, said.id, said.type, self._mean("J"), self._mean("F"), empty, more)
+        return ExpressionScore(self._video, said.id, said.type, self._mean("J"), self._mean("F"), empty, more)
 
     def _mean(self, name: str) -> float:
         return 0.0 if self._lacks else fmean(frame.scores[name] for frame in self._frames if frame.scores)

@@ -9,11 +9,11 @@ import numpy as np
 from PIL import Image
 
 from virst_cli.bench.mask_file import read_mask
+from virst_cli.bench.mask_store import write_mask
 from virst_cli.bench.samples import Dataset, Sample
-from virst_cli.bench.store import write_mask
 from virst_cli.errors import OutputError, UsageError
-from virst_cli.outputs.files import partial, writing
-from virst_cli.video.source import shown
+from virst_cli.files.atomic import partial, writing
+from virst_cli.files.shown import shown
 
 MOMENT = (1980, 1, 1, 0, 0, 0)  # of every entry, so that the same masks make the same file
 

@@ -6,10 +6,10 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from virst_cli.bench.published import ALL, Figures, System, published
+from virst_cli.bench.published_scores import ALL, Figures, System, published
 from virst_cli.bench.report import Report, answered_empty
 from virst_cli.bench.samples import NOTHING
-from virst_cli.bench.scores import Row, Scores, by_type, by_video, means
+from virst_cli.bench.scores import ExpressionScore, Scores, by_type, by_video, means
 
 LISTED = 20  # names in full; more of them say no more, and --json has them all
 WORST = 10  # videos shown, for the same reason
@@ -95,7 +95,7 @@ def ours(report: Report) -> list[tuple[str, dict[str, Scores | None]]]:
     return [(who(report), {ALL: report.scores})]
 
 
-def _videos(rows: Sequence[Row]) -> Table:
+def _videos(rows: Sequence[ExpressionScore]) -> Table:
     found = {video: (means(of_it), len(of_it)) for video, of_it in by_video(rows).items()}
     worst = sorted(found.items(), key=lambda item: item[1][0]["J&F"])[:WORST]
     table = Table(title=f"the videos with the lowest J&F, {len(worst)} of {len(found)}")

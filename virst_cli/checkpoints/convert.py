@@ -14,13 +14,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from virst_cli.checkpoints.folder import new_model_folder
 from virst_cli.checkpoints.lora import SCALING, LowRankUpdates
 from virst_cli.checkpoints.manifest import sha256
-from virst_cli.checkpoints.sources import Source, shards
+from virst_cli.checkpoints.tensor_names import CheckpointTensors, shards
 from virst_cli.checkpoints.tokenizer import FILES, read_tokenizer
 from virst_cli.checkpoints.weights import parameters_on_meta
-from virst_cli.errors import DiskFull, WeightsError, listed
+from virst_cli.checkpoints.write_folder import new_model_folder
+from virst_cli.errors import DiskFull, WeightsError
+from virst_cli.files.shown import listed
 from virst_cli.model.config import VIRST_7B, VirstConfig
 from virst_cli.model.virst import Virst
 
@@ -31,11 +32,11 @@ UNTRAINED_GATE = 0.1  # its first value; the first value of the biases is 0
 AT_ONCE = 1 << 24  # numbers that are merged, cast and written together
 OPEN_FOR = 1 << 28  # bytes that are read before files are let go and opened anew; until then what was read counts as memory
 
-Progress = Callable[[str, int, int], None]  # takes stage, done, total
+OnProgress = Callable[[str, int, int], None]  # takes stage, done, total
 
 
 @dataclass(frozen=True)
-class Report:
+class ConversionReport:
     """What a conversion did."""
 
     config: VirstConfig
@@ -61,8 +62,8 @@ def convert(
     lora_scaling: float = SCALING,
     initial_fusion: bool | None = None,
     sums: Mapping[Path, str] | None = None,
-    progress: Progress = lambda stage, done, total: None,
-) -> Report:
+    progress: OnProgress = lambda stage, done, total: None,
+) -> ConversionReport:
     """Write the model folder `output` from virst_checkpoint.pt, VideoChat-Flash's folder, sam2.1_hiera_large.pt and a tokenizer.
 
     `initial_fusion`: use the first fusion or not; by default it is used if it was trained. `sums`: sha256 that some of the source
@@ -70,8 +71,8 @@ def convert(
     Raises WeightsError for whatever is missing, unknown, damaged, of another shape, or not a plain file of tensors; OutputError
     when `output` exists; DiskFull before anything is written, if it is clear by then.
     """
-    virst = Source.virst(checkpoint)
-    videochat, sam = Source.base(base), Source.sam2(sam2)
+    virst = CheckpointTensors.virst(checkpoint)
+    videochat, sam = CheckpointTensors.base(base), CheckpointTensors.sam2(sam2)
     words = read_tokenizer(tokenizer)
     if words.get_vocab_size() != config.language.vocabulary:
         raise WeightsError(
@@ -104,7 +105,7 @@ def convert(
             writer.shard(shard, layout, _pieces(names, wanted, (videochat, sam, virst), updates, dtype))
         progress("convert", len(plan), len(plan))
         writer.finish(config, words, source)
-    return Report(
+    return ConversionReport(
         config=config,
         merged=len(updates.modules),
         overridden=tuple(sorted(below.keys() & trained)),
@@ -129,7 +130,7 @@ def tensor_shapes(config: VirstConfig) -> dict[str, torch.Size]:
         return {name: tensor.shape for name, tensor in Virst(config).state_dict().items()}
 
 
-def _first_fusion(virst: Source) -> dict[str, Tensor]:
+def _first_fusion(virst: CheckpointTensors) -> dict[str, Tensor]:
     """What tells whether it was trained."""
     names = ("gate", "cross_attn.in_proj_bias", "cross_attn.out_proj.bias")
     found = virst.read(FIRST_FUSION + name for name in names)
@@ -139,7 +140,11 @@ def _first_fusion(virst: Source) -> dict[str, Tensor]:
 
 
 def _pieces(
-    names: Iterable[str], wanted: Mapping[str, torch.Size], sources: Iterable[Source], updates: LowRankUpdates, dtype: torch.dtype
+    names: Iterable[str],
+    wanted: Mapping[str, torch.Size],
+    sources: Iterable[CheckpointTensors],
+    updates: LowRankUpdates,
+    dtype: torch.dtype,
 ) -> Iterator[Tensor]:
     """The contents of tensors of one shard, some rows at a time: later sources win, updates are merged in float32, then cast."""
     names = list(names)
@@ -190,7 +195,7 @@ def _check_space(output: Path, needed: int) -> None:
         )
 
 
-def _checked_sums(files: tuple[Path, ...], expected: Mapping[Path, str], progress: Progress) -> dict[str, str]:
+def _checked_sums(files: tuple[Path, ...], expected: Mapping[Path, str], progress: OnProgress) -> dict[str, str]:
     """sha256 of the sources. Raises WeightsError for one that is not what it should be."""
     sums = {}
     for number, path in enumerate(files):

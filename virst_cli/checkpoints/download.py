@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 
-from virst_cli.checkpoints.filenames import CONFIG, TOKENIZER
 from virst_cli.checkpoints.hub import HubFile, fetch, listing, unfinished_path
-from virst_cli.checkpoints.hub_errors import KEPT, explained, offline
-from virst_cli.checkpoints.manifest import MANIFEST, listed_files
-from virst_cli.checkpoints.pins import HubName, Pins, Report, cache
+from virst_cli.checkpoints.hub_errors import KEPT, offline, translating_hub_errors
+from virst_cli.checkpoints.manifest import CONFIG, MANIFEST, TOKENIZER, listed_files
+from virst_cli.checkpoints.pins import HubName, Pins, cache
 from virst_cli.checkpoints.registry import HubPart
 from virst_cli.errors import DiskFull, WeightsError
 from virst_cli.model.config import VirstConfig
+from virst_cli.stages import OnProgress
 
 STAGE = "download"
 
@@ -29,7 +29,7 @@ class Download:
         self.commit, self.files = listing(name.repository, pins.commit(name.revision))
         self.sums: dict[str, str] = {}  # of what is here
 
-    def fetch(self, sums: Mapping[str, str | None], report: Report | None) -> None:
+    def fetch(self, sums: Mapping[str, str | None], report: OnProgress | None) -> None:
         """Get files; `sums` has the sha256 of each where it is known. Disk space is looked at before the first byte."""
         if absent := sorted(sums.keys() - self.files.keys()):
             raise WeightsError(f"{self.name} has no {', '.join(absent)} at {self.commit}; is it the right model?")
@@ -67,7 +67,7 @@ class Download:
             )
 
 
-def pull_model(name: HubName, report: Report | None = None, *, verify: bool = False) -> Path:
+def pull_model(name: HubName, report: OnProgress | None = None, *, verify: bool = False) -> Path:
     """The folder of a converted model, downloaded if it is not here.
 
     verify: compare what is here with its sums, and get anew what is damaged. Raises WeightsError or DiskFull, in one line.
@@ -75,13 +75,13 @@ def pull_model(name: HubName, report: Report | None = None, *, verify: bool = Fa
     return _pull(name, _fetch_model, report, verify=verify)
 
 
-def pull_part(part: HubPart, report: Report | None = None) -> Path:
+def pull_part(part: HubPart, report: OnProgress | None = None) -> Path:
     """The folder with the files of a part, all verified, downloaded if they are not here or damaged.
 
     Raises WeightsError or DiskFull, in one line.
     """
 
-    def fetch_part(download: Download, report: Report | None) -> None:
+    def fetch_part(download: Download, report: OnProgress | None) -> None:
         names: dict[str, str | None] = {}
         for pattern in part.files:
             matching = [name for name in download.files if fnmatch(name, pattern)]
@@ -93,7 +93,7 @@ def pull_part(part: HubPart, report: Report | None = None) -> Path:
     return _pull(HubName(part.repository, part.revision), fetch_part, report, verify=True)
 
 
-def _fetch_model(download: Download, report: Report | None) -> None:
+def _fetch_model(download: Download, report: OnProgress | None) -> None:
     """What a model is, before all of it: something else must not cost gigabytes."""
     if absent := [name for name in (CONFIG, TOKENIZER, MANIFEST) if name not in download.files]:
         raise WeightsError(
@@ -106,7 +106,7 @@ def _fetch_model(download: Download, report: Report | None) -> None:
     download.fetch({MANIFEST: None} | {name: facts["sha256"] for name, facts in listed_files(folder).items()}, report)
 
 
-def _counter(report: Report | None, before: int, total: int) -> Callable[[int], None] | None:
+def _counter(report: OnProgress | None, before: int, total: int) -> Callable[[int], None] | None:
     """Takes the bytes of one file as they come in, and reports them among those of all."""
     if report is None:
         return None
@@ -120,7 +120,9 @@ def _counter(report: Report | None, before: int, total: int) -> Callable[[int], 
     return received
 
 
-def _pull(name: HubName, fetch_files: Callable[[Download, Report | None], None], report: Report | None, *, verify: bool) -> Path:
+def _pull(
+    name: HubName, fetch_files: Callable[[Download, OnProgress | None], None], report: OnProgress | None, *, verify: bool
+) -> Path:
     here = _sound(name, report, verify=verify)
     if here is not None:
         return here
@@ -131,7 +133,7 @@ def _pull(name: HubName, fetch_files: Callable[[Download, Report | None], None],
     from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]  # which waits, and dies with its process
 
     lock = cache() / ".locks" / Pins(name.repository).folder.name / "virst.lock"
-    with explained(name, cache()):
+    with translating_hub_errors(name, cache()):
         lock.parent.mkdir(parents=True, exist_ok=True)
         with WeakFileLock(lock):
             if (here := _sound(name, report, verify=verify)) is not None:
@@ -141,7 +143,7 @@ def _pull(name: HubName, fetch_files: Callable[[Download, Report | None], None],
             return download.finish()
 
 
-def _sound(name: HubName, report: Report | None, *, verify: bool) -> Path | None:
+def _sound(name: HubName, report: OnProgress | None, *, verify: bool) -> Path | None:
     """The folder if it is whole; verify: and nothing in it is damaged, or can't be replaced."""
     pins = Pins(name.repository)
     here = pins.whole(name.revision)

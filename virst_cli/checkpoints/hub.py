@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from virst_cli.checkpoints.manifest import CHUNK, sha256
+from virst_cli.checkpoints.manifest import READ_BYTES, sha256
 from virst_cli.checkpoints.pins import HubName, Pins
 from virst_cli.errors import WeightsError
 
@@ -105,7 +105,7 @@ def _receive(name: HubName, file: HubFile, path: Path, received: Received | None
         have = 0
     if received is not None:
         received(have)
-    constants.DOWNLOAD_CHUNK_SIZE = CHUNK  # what a line that breaks costs; 10 MB by default
+    constants.DOWNLOAD_CHUNK_SIZE = READ_BYTES  # what a line that breaks costs; 10 MB by default
     headers = {**build_hf_headers(library_name="virst"), "Accept-Encoding": "identity"}
     bar: Any = None if received is None else partial(_Bar, received)
     with path.open("ab") as out:
@@ -148,7 +148,7 @@ def _git_sum(path: Path) -> str:
     """sha1 of a file as git computes it."""
     digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
+        while chunk := file.read(READ_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
 

@@ -21,7 +21,7 @@ def offline() -> bool:
 
 
 @contextmanager
-def explained(name: HubName, cache: Path) -> Iterator[None]:
+def translating_hub_errors(name: HubName, cache: Path) -> Iterator[None]:
     """Turns whatever huggingface_hub raises into a WeightsError (or DiskFull), and keeps it from talking itself."""
     from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.utils import logging as talk

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from virst_cli.checkpoints import manifest
-from virst_cli.checkpoints.filenames import CONFIG
+from virst_cli.checkpoints.find import choose_model, embedded, folder_bytes, imported, installed
+from virst_cli.checkpoints.manifest import CONFIG
 from virst_cli.checkpoints.pins import HubName, Pins, cache, downloaded
 from virst_cli.checkpoints.registry import EMBEDDED, EMBEDDED_IS_GOOD_FOR, PUBLISHED, Published, part_of
-from virst_cli.checkpoints.store import choose, embedded, imported, installed, size
 from virst_cli.errors import UsageError, WeightsError
-from virst_cli.outputs.files import remove, writing
+from virst_cli.files.atomic import remove, writing
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,14 @@ class Installed:
 def models() -> Iterator[Installed]:
     """The models on this machine, best first."""
     for name, path in installed():
-        yield Installed(name, path, size(path), EMBEDDED_IS_GOOD_FOR if path == embedded() else _good_for(path))
+        yield Installed(name, path, folder_bytes(path), EMBEDDED_IS_GOOD_FOR if path == embedded() else _good_for(path))
 
 
 def parts() -> Iterator[Installed]:
     """Downloaded parts of published models."""
     for name, path in downloaded():
         if (whole := part_of(name.repository)) is not None:
-            yield Installed(str(name), path, size(path), f"a part of {whole.name}, used by `virst weights import` only")
+            yield Installed(str(name), path, folder_bytes(path), f"a part of {whole.name}, used by `virst weights import` only")
 
 
 def absent() -> list[Published]:
@@ -42,16 +42,16 @@ def absent() -> list[Published]:
     return [model for name, model in PUBLISHED.items() if not (imported(name) / CONFIG).is_file()]
 
 
-def verify(name: str) -> Path:
+def verify_model(name: str) -> Path:
     """The folder of a model or part, every file of it compared with its sha256.
 
     Raises WeightsError naming the file, what was expected and what was found.
     """
-    folder, hub = choose(name).path, HubName.parse(name)
+    folder, hub = choose_model(name).path, HubName.parse(name)
     if hub is not None and (pins := Pins(hub.repository)).whole(hub.revision) == folder:
         pins.verify(hub.revision)
     else:
-        manifest.verify(folder)
+        manifest.verify_folder(folder)
     return folder
 
 
@@ -77,7 +77,7 @@ class Removal:
             folder = imported(name) if (imported(name) / CONFIG).is_file() else None
         if folder is None:
             raise WeightsError(f"no model {name!r} was imported or pulled here; see `virst weights list`")
-        self.path, self.bytes = folder, size(folder)
+        self.path, self.bytes = folder, folder_bytes(folder)
 
     def execute(self) -> None:
         """Remove it. What other revisions of the same repository share stays."""

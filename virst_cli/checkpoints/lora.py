@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from torch import Size, Tensor
 
-from virst_cli.errors import WeightsError, listed
+from virst_cli.errors import WeightsError
+from virst_cli.files.shown import listed
 from virst_cli.model.config import LanguageConfig
 
 SCALING = 0.25  # alpha / rank = 16 / 64

@@ -1,4 +1,4 @@
-"""manifest.json: sha256 and bytes of every file of a model folder. One flipped byte is found, and named."""
+"""The files of a model folder, and manifest.json, which has the sha256 and size of each: one flipped byte is found, and named."""
 
 import hashlib
 import json
@@ -6,18 +6,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from virst_cli.checkpoints.remedy import remedy
+from virst_cli.checkpoints.repair_hint import repair_hint
 from virst_cli.errors import WeightsError
 
+CONFIG = "config.json"
+TOKENIZER = "tokenizer.json"
+INDEX = "model.safetensors.index.json"
+SINGLE = "model.safetensors"
 MANIFEST = "manifest.json"
-CHUNK = 1 << 20  # bytes read at a time
+READ_BYTES = 1 << 20  # bytes read at a time
 
 
 def sha256(path: Path) -> str:
     """Of a file, as hexadecimal digits; read a piece at a time."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
+        while chunk := file.read(READ_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
 
@@ -32,19 +36,19 @@ def manifest_text(folder: Path, *, name: str, source: Mapping[str, Any]) -> str:
     return json.dumps({"schema_version": 1, "name": name, "source": source, "files": files}, indent=1) + "\n"
 
 
-def verify(folder: Path) -> None:
+def verify_folder(folder: Path) -> None:
     """Compare every file with manifest.json. Raises WeightsError naming the file, what was expected and what was found."""
     listed = listed_files(folder)
     for name, facts in listed.items():
         path = folder / name
         if not path.is_file():
-            raise WeightsError(f"{path} is missing; {remedy(folder)}")
+            raise WeightsError(f"{path} is missing; {repair_hint(folder)}")
         if (size := path.stat().st_size) != facts["bytes"]:
-            raise WeightsError(f"{path} is damaged: expected {facts['bytes']} bytes, got {size}; {remedy(folder)}")
+            raise WeightsError(f"{path} is damaged: expected {facts['bytes']} bytes, got {size}; {repair_hint(folder)}")
         if (digest := sha256(path)) != facts["sha256"]:
-            raise WeightsError(f"{path} is damaged: expected sha256 {facts['sha256']}, got {digest}; {remedy(folder)}")
+            raise WeightsError(f"{path} is damaged: expected sha256 {facts['sha256']}, got {digest}; {repair_hint(folder)}")
     if unlisted := sorted(path.name for path in folder.glob("*.safetensors") if path.name not in listed):
-        raise WeightsError(f"{folder / MANIFEST} does not list {', '.join(unlisted)}; {remedy(folder)}")
+        raise WeightsError(f"{folder / MANIFEST} does not list {', '.join(unlisted)}; {repair_hint(folder)}")
 
 
 def weight_sums(folder: Path) -> dict[str, str]:
@@ -64,4 +68,4 @@ def listed_files(folder: Path) -> dict[str, dict[str, Any]]:
     except FileNotFoundError:
         raise WeightsError(f"{folder} has no {MANIFEST}; it can't be verified") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise WeightsError(f"{path} is no manifest ({error}); {remedy(folder)}") from None
+        raise WeightsError(f"{path} is no manifest ({error}); {repair_hint(folder)}") from None

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from virst_cli.checkpoints.manifest import sha256
-from virst_cli.checkpoints.remedy import remedy
+from virst_cli.checkpoints.repair_hint import repair_hint
 from virst_cli.errors import WeightsError
 
 NOTE = "virst.json"
 SHAPE = re.compile(r"(?!.*\.\.)(\w[\w.-]*/\w[\w.-]*?)(?:@(\w[\w./-]*))?", re.ASCII)  # owner/name, owner/name@revision
 FIRST = "main"  # the revision where none is given
 
-Report = Callable[[str, int, int], None]  # takes stage, bytes done, bytes in all
+OnProgress = Callable[[str, int, int], None]  # takes stage, bytes done, bytes in all
 
 
 @dataclass(frozen=True)
@@ -72,18 +72,18 @@ class Pins:
         folder, names = self.snapshot(commit), self.sums(commit)
         return folder if names and all((folder / name).is_file() for name in names) else None
 
-    def verify(self, revision: str, report: Report | None = None) -> None:
+    def verify(self, revision: str, report: OnProgress | None = None) -> None:
         """Compare every file with its sum. Raises WeightsError naming the file, what was expected and what was found."""
         commit = self.commit(revision)
         expected = {self.snapshot(commit) / name: digest for name, digest in self.sums(commit).items()}
         if missing := next((path for path in expected if not path.is_file()), None):
-            raise WeightsError(f"{missing} is missing; {remedy(missing.parent)}")
+            raise WeightsError(f"{missing} is missing; {repair_hint(missing.parent)}")
         done, total = 0, sum(path.stat().st_size for path in expected)
         for path, digest in expected.items():
             if report is not None:
                 report("check", done, total)
             if (got := sha256(path)) != digest:
-                raise WeightsError(f"{path} is damaged: expected sha256 {digest}, got {got}; {remedy(path.parent)}")
+                raise WeightsError(f"{path} is damaged: expected sha256 {digest}, got {got}; {repair_hint(path.parent)}")
             done += path.stat().st_size
 
     def add(self, revision: str, commit: str, sums: Mapping[str, str]) -> None:

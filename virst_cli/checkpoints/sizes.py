@@ -7,10 +7,10 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from virst_cli.checkpoints.remedy import remedy
+from virst_cli.checkpoints.repair_hint import repair_hint
 from virst_cli.errors import WeightsError
-from virst_cli.model.small import SMALL
 
+SMALL_MODEL_BYTES = 1 << 30  # of weights; a smaller model stays in memory between videos, and is checked whenever it is opened
 LAYERS = "language_model.layers."
 
 
@@ -43,7 +43,7 @@ class Sizes:
 
 def is_small(folder: Path) -> bool:
     """Whether a model's weights stay in memory whatever is free."""
-    return sum(path.stat().st_size for path in folder.glob("*.safetensors")) < SMALL
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors")) < SMALL_MODEL_BYTES
 
 
 def _counts(path: Path) -> dict[str, int]:
@@ -52,4 +52,4 @@ def _counts(path: Path) -> dict[str, int]:
         with safe_open(path, framework="numpy") as file:
             return {name: math.prod(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  it is no dict
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path} can't be read ({error}); {remedy(path.parent)}") from None
+        raise WeightsError(f"{path} can't be read ({error}); {repair_hint(path.parent)}") from None

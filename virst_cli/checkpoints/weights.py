@@ -16,10 +16,10 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from virst_cli.checkpoints.filenames import CONFIG, INDEX, SINGLE, TOKENIZER
-from virst_cli.checkpoints.manifest import verify
-from virst_cli.checkpoints.remedy import remedy
-from virst_cli.errors import WeightsError, listed
+from virst_cli.checkpoints.manifest import CONFIG, INDEX, SINGLE, TOKENIZER, verify_folder
+from virst_cli.checkpoints.repair_hint import repair_hint
+from virst_cli.errors import WeightsError
+from virst_cli.files.shown import listed
 from virst_cli.model.config import VirstConfig
 from virst_cli.model.prompt import PromptBuilder
 
@@ -67,7 +67,7 @@ class ModelFolder:
 
     def verify(self) -> None:
         """Check every file against the manifest. Raises WeightsError naming file, expected and got."""
-        verify(self.path)
+        verify_folder(self.path)
 
     def build(self, make: Callable[[], AnyModule], prefix: str, *, device: torch.device | str, dtype: torch.dtype) -> AnyModule:
         """Make a module without memory and load it."""
@@ -101,7 +101,7 @@ class ModelFolder:
         """Tensors by their names without the prefix: all that are wanted, and there must be no others."""
         stored = {name.removeprefix(prefix) for name in self._shards if name.startswith(prefix)}
         if missing := sorted(prefix + name for name in wanted.keys() - stored):
-            raise WeightsError(f"{self.path} lacks {listed(missing)}; {remedy(self.path)}")
+            raise WeightsError(f"{self.path} lacks {listed(missing)}; {repair_hint(self.path)}")
         if unexpected := sorted(prefix + name for name in stored - wanted.keys()):
             raise WeightsError(f"{self.path} has tensors that its configuration does not: {listed(unexpected)}")
         for full, tensor in self._read(prefix + name for name in wanted):
@@ -115,7 +115,7 @@ class ModelFolder:
     def rows(self, name: str, ids: Tensor) -> Tensor:
         """Rows (*ids.shape, C) of a table, on the CPU and in the dtype of the file; no other rows are read."""
         if name not in self._shards:
-            raise WeightsError(f"{self.path} lacks {name}; {remedy(self.path)}")
+            raise WeightsError(f"{self.path} lacks {name}; {repair_hint(self.path)}")
         ((_, table),) = self._read([name])
         return table[ids.cpu()]
 
@@ -129,7 +129,7 @@ class ModelFolder:
                 with safe_open(shard, "pt") as file:
                     yield from ((name, file.get_tensor(name)) for name in inside)
             except (SafetensorError, OSError) as error:
-                raise WeightsError(f"{shard} can't be read ({error}); {remedy(self.path)}") from None
+                raise WeightsError(f"{shard} can't be read ({error}); {repair_hint(self.path)}") from None
 
 
 def _of_norms(module: nn.Module) -> set[str]:
@@ -154,8 +154,8 @@ def _shards(path: Path) -> dict[str, Path]:
         else:
             raise WeightsError(f"{path} is no model folder: it has neither {INDEX} nor {SINGLE}; see `virst weights list`")
     except (SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise WeightsError(f"{path} can't be read ({error}); {remedy(path)}") from None
+        raise WeightsError(f"{path} can't be read ({error}); {repair_hint(path)}") from None
     for shard in set(shards.values()):
         if shard.parent != path or not shard.is_file():
-            raise WeightsError(f"{shard} is missing; {remedy(path)}")
+            raise WeightsError(f"{shard} is missing; {repair_hint(path)}")
     return shards

@@ -72,7 +72,7 @@ def batch(
 ) -> None:
     """Segment many videos; go on where an earlier batch stopped."""
     from virst_cli import batch as batches
-    from virst_cli.commands.course import Course
+    from virst_cli.commands.batch_progress import BatchProgress
     from virst_cli.commands.model_note import say_model
     from virst_cli.engines import open_engine
 
@@ -81,11 +81,11 @@ def batch(
         output=output, formats=formats, model=model, dtype=dtype, chunk=chunk, faithful=faithful, max_memory=max_memory,
         overwrite=not resume, strict=strict,
     )  # fmt: skip
-    asked = batches.plan(jobs, settings)
+    asked = batches.plan_batch(jobs, settings)
     if not quiet:
         say_model(model, asked.unknown_words)
     done: list[Outcome] = []
-    with Course(len(asked.tasks), quiet=quiet) as course, closing(batches.run(asked, where, course.at)) as outcomes:
+    with BatchProgress(len(asked.tasks), quiet=quiet) as course, closing(batches.run_batch(asked, where, course.at)) as outcomes:
         for outcome in outcomes:
             done.append(outcome)
             course.finished(outcome)

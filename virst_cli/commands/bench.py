@@ -11,9 +11,9 @@ import typer
 from virst_cli.commands.options import AsJson, Device, Dtype, Engine, EngineName, MaxMemory, Model, RayAddress, data_root, pair
 
 if TYPE_CHECKING:
+    from virst_cli.bench import BenchProgress as Course
     from virst_cli.bench import Dataset, Report
-    from virst_cli.bench import Progress as Course
-    from virst_cli.segmenter import Segmenter
+    from virst_cli.segmenter.segmenter import Segmenter
 
 EPILOG = """\b
 Data sets: mevis (split valid_u), mevis-test (split valid; server), ref-youtube-vos (server),
@@ -30,7 +30,7 @@ Examples:
 """
 FAILED = 1
 WORLD = "world"
-MASKS = Path("virst-bench")  # where masks are kept unless --output says otherwise
+DEFAULT_OUTPUT = Path("virst-bench")  # where masks are kept unless --output says otherwise
 
 
 def bench(
@@ -73,10 +73,10 @@ def bench(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Score a model on a data set: J, F and J&F."""
-    from virst_cli.bench import open_store, run, score_predictions, write_submission
+    from virst_cli.bench import open_store, run_benchmark, score_predictions, write_submission
+    from virst_cli.bench.distribute import StoreWorker, fill
     from virst_cli.bench.page import write_page
     from virst_cli.bench.page_examples import Examples
-    from virst_cli.bench.spread import Filler, fill
     from virst_cli.commands.progress import Progress
     from virst_cli.engines import open_engine
 
@@ -109,9 +109,9 @@ def bench(
                 written.append(open_store(masks, opened, maker, resume=resume))
             fps = None
             if where is not None and masks is not None:
-                filler = Filler(opened, open_model, masks)
+                filler = StoreWorker(opened, open_model, masks)
                 fps = fill(filler, where, progress=partial(progress, "videos"), limit=limit, shard=part)
-            report = run(
+            report = run_benchmark(
                 opened, segmenter, name=segmenter.name, store=masks, watcher=examples, progress=tell, limit=limit, shard=part
             )
             report = report if fps is None else replace(report, fps=fps)
@@ -169,7 +169,7 @@ def _open(name: str, root: Path | None, *, videos: int, frames: int, seed: int) 
 def _segmenter(device: str, *, dataset: str, model: str | None, dtype: str, max_memory: int | None, fast: bool) -> "Segmenter":
     """The model, which works as the published code does where that is what its figures are compared with."""
     from virst_cli.checkpoints.registry import EMBEDDED
-    from virst_cli.loading import load
+    from virst_cli.segmenter.load import load
 
     segmenter = load(model, device=device, dtype=dtype, max_memory=max_memory)
     if not fast and dataset != WORLD and segmenter.name != EMBEDDED:
@@ -182,7 +182,7 @@ def _folder(dataset: str, root: Path | None, segmenter: "Segmenter", *, always: 
     """Where masks are kept by default; those of a world that is made on the fly are not, unless they have to be."""
     from virst_cli.outputs.names import slug
 
-    return None if dataset == WORLD and root is None and not always else MASKS / f"{dataset}-{slug(segmenter.name)}"
+    return None if dataset == WORLD and root is None and not always else DEFAULT_OUTPUT / f"{dataset}-{slug(segmenter.name)}"
 
 
 def _maker(segmenter: "Segmenter", device: str) -> dict[str, Any]:

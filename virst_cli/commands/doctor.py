@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from virst_cli.commands.needs import for_json, in_words
+from virst_cli.commands.cost_text import for_json, in_words
 from virst_cli.commands.options import AsJson
 
 if TYPE_CHECKING:
-    from virst_cli.doctor import Finding
+    from virst_cli.runs.doctor import Finding
 
 EPILOG = """\b
 Examples:
@@ -25,7 +25,7 @@ def doctor(as_json: AsJson = False) -> None:
 
     Exit code 1 if something is wrong.
     """
-    from virst_cli.doctor import examine
+    from virst_cli.runs.doctor import examine
 
     findings = []
     for finding in examine():

@@ -36,14 +36,14 @@ def export_overlay(
 ) -> None:
     """Render a finished run again, without the model."""
     from virst_cli.errors import UsageError
-    from virst_cli.export import Look, export_masks, export_run
-    from virst_cli.outputs.palette import parse
+    from virst_cli.outputs.palette import parse_colour
     from virst_cli.outputs.record import Record
     from virst_cli.outputs.renderings import parse_formats
     from virst_cli.outputs.style import Style
+    from virst_cli.runs.export import RenderOptions, export_masks, export_run
 
-    colours = [parse(name) for text in color for name in re.split(r",(?![^(]*\))", text)]  # rgb(1, 2, 3) is one colour
-    look = Look(parse_formats(formats), Style.parse(style), colours, opacity, label, audio)
+    colours = [parse_colour(name) for text in color for name in re.split(r",(?![^(]*\))", text)]  # rgb(1, 2, 3) is one colour
+    look = RenderOptions(parse_formats(formats), Style.parse(style), colours, opacity, label, audio)
     if masks is not None and (video is None or run is not None):
         raise UsageError("--masks needs --video, and no run folder: virst export-overlay --video VIDEO --masks DIR")
     if masks is not None and video is not None:

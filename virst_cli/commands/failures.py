@@ -7,7 +7,7 @@ import traceback
 import typer
 
 from virst_cli.commands.signals import Stopped
-from virst_cli.failure import explained
+from virst_cli.machine.out_of_memory import as_virst_error
 
 # what Typer raises for a wrong command line; the class itself has no public name
 CommandLineError = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
@@ -32,7 +32,7 @@ def exit_code(error: BaseException) -> int:
         return 1
     if isinstance(error, CommandLineError):
         return _usage(error)
-    known = explained(error)
+    known = as_virst_error(error)
     _say(str(known))
     return known.exit_code
 
@@ -50,7 +50,7 @@ def _usage(error: BaseException) -> int:
 
 
 def _was_segmenting() -> bool:
-    return "virst_cli.run" in sys.modules
+    return "virst_cli.runs.run" in sys.modules
 
 
 def _say(message: str) -> None:

@@ -7,10 +7,10 @@ import typer
 
 def say_model(model: str | None, unknown_words: Sequence[str]) -> None:
     """On stderr. model: as `--model` has it; unknown_words: of the sentences, that the model has never seen."""
+    from virst_cli.checkpoints.find import choose_model
     from virst_cli.checkpoints.registry import EMBEDDED, PUBLISHED
-    from virst_cli.checkpoints.store import choose
 
-    chosen = choose(model)
+    chosen = choose_model(model)
     typer.echo(f"model: {chosen.name}, {chosen.reason} ({chosen.path})", err=True)
     if chosen.path.name == EMBEDDED:
         known = "dogs, cats, birds, cars, balls and boxes in six colours"

@@ -11,7 +11,7 @@ import typer
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 
 
-def size(text: str) -> int:
+def parse_size(text: str) -> int:
     """Bytes: `4GB`, `3.5G`, `4GiB`, `900MB`, or a plain number of them. Raises typer.BadParameter."""
     number, unit = re.fullmatch(r"([\d.]*)\s*(.*)", text.strip(), re.DOTALL).groups()  # type: ignore[union-attr]  # always matches
     try:
@@ -33,7 +33,9 @@ Chunk = Annotated[
 ]
 MaxMemory = Annotated[
     int | None,
-    typer.Option("--max-memory", parser=size, metavar="SIZE", help="Keep weights in memory as far as SIZE, such as 4GB, allows."),
+    typer.Option(
+        "--max-memory", parser=parse_size, metavar="SIZE", help="Keep weights in memory as far as SIZE, such as 4GB, allows."
+    ),
 ]
 Faithful = Annotated[bool, typer.Option("--faithful", help="Resize frames just as the published code; slower.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-    from virst_cli.training.loop import Progress as Step
+    from virst_cli.training.loop import StepReport as Step
 
 EVERY = 5.0  # seconds between two plain lines
 

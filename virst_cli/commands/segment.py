@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from virst_cli.commands.clock import seconds
+from virst_cli.commands.cost_text import for_json, in_words
 from virst_cli.commands.model_note import say_model
-from virst_cli.commands.needs import for_json, in_words
 from virst_cli.commands.options import AsJson, Chunk, Device, Dtype, Faithful, Formats, MaxMemory, Model
 from virst_cli.commands.summary import SCHEMA_VERSION, summary
+from virst_cli.commands.time_option import parse_time
 
 if TYPE_CHECKING:
-    from virst_cli.job import Job
-    from virst_cli.run import Result
+    from virst_cli.runs.job import Job
+    from virst_cli.runs.run import Result
 
 EPILOG = """\b
 Examples:
@@ -36,9 +36,9 @@ def segment(
     dtype: Dtype = "auto",
     chunk: Chunk = None,
     start: Annotated[
-        float, typer.Option("--start", parser=seconds, metavar="TIME", help="Begin here: seconds or HH:MM:SS.")
+        float, typer.Option("--start", parser=parse_time, metavar="TIME", help="Begin here: seconds or HH:MM:SS.")
     ] = 0.0,
-    end: Annotated[float | None, typer.Option("--end", parser=seconds, metavar="TIME", help="End here.")] = None,
+    end: Annotated[float | None, typer.Option("--end", parser=parse_time, metavar="TIME", help="End here.")] = None,
     faithful: Faithful = False,
     max_memory: MaxMemory = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")] = False,
@@ -49,7 +49,7 @@ def segment(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Segment what a sentence describes in a video."""
-    from virst_cli.job import Job, Request
+    from virst_cli.runs.job import Job, Request
 
     job = Job(
         Request(
@@ -80,7 +80,7 @@ def segment(
 
 def _run(job: "Job", *, overwrite: bool, resume: bool, quiet: bool) -> "Result":
     from virst_cli.commands.progress import Progress
-    from virst_cli.run import Run
+    from virst_cli.runs.run import Run
 
     with Progress(quiet=quiet) as progress:
         return Run(job, progress).segment(overwrite=overwrite, resume=resume)
@@ -88,8 +88,8 @@ def _run(job: "Job", *, overwrite: bool, resume: bool, quiet: bool) -> "Result":
 
 def _print_plan(job: "Job", *, as_json: bool) -> None:
     """What --dry-run says; nothing has been written."""
-    from virst_cli.checkpoints.store import choose
-    from virst_cli.estimate import Estimate
+    from virst_cli.checkpoints.find import choose_model
+    from virst_cli.runs.estimate import Estimate
 
     estimate, info = Estimate(job), job.info
     frames, needs = estimate.frames, (estimate.memory(), estimate.disk(), estimate.time())
@@ -113,7 +113,7 @@ def _print_plan(job: "Job", *, as_json: bool) -> None:
     typer.echo(
         f"video: {'?' if frames is None else frames} frames{length}, {info.width}x{info.height}, {float(info.rate):g} a second"
     )
-    typer.echo(f"model: {choose(job.request.model).name} ({job.model})")
+    typer.echo(f"model: {choose_model(job.request.model).name} ({job.model})")
     for line in in_words(*needs):
         typer.echo(line)
     typer.echo("files that would be written:")

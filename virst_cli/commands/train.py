@@ -39,13 +39,13 @@ def train(
     The state is saved every minute in OUTPUT.training; stopped at any moment, `--resume` goes on from there to the same losses.
     Your own videos: in the layout of a data set of `virst bench`, with `--init`.
     """
-    from virst_cli.checkpoints.store import find
+    from virst_cli.checkpoints.find import find_model
     from virst_cli.commands.progress import TrainingProgress
-    from virst_cli.devices import choose
     from virst_cli.errors import OutputError, UsageError
-    from virst_cli.training.export import export
+    from virst_cli.machine.devices import resolve_device
     from virst_cli.training.loop import STATE
-    from virst_cli.training.setup import WORLD, Job
+    from virst_cli.training.save_model import save_model
+    from virst_cli.training.setup import WORLD, TrainingJob
     from virst_cli.training.workers import train as run
 
     state = output.with_name(output.name + ".training")
@@ -55,10 +55,10 @@ def train(
         raise OutputError(f"{state} holds an unfinished training; go on with --resume, or remove it")
     if init is None and (dataset != WORLD or root is not None):
         raise UsageError("your own videos are too few to learn from nothing; add --init virst-nano")
-    job = Job(
-        state, seed=seed, effort=effort, stages=tuple(stage or ()), init=find(init) if init else None, dataset=dataset,
-        root=root if dataset == WORLD else data_root(root), device=choose(device),
+    job = TrainingJob(
+        state, seed=seed, effort=effort, stages=tuple(stage or ()), init=find_model(init) if init else None, dataset=dataset,
+        root=root if dataset == WORLD else data_root(root), device=resolve_device(device),
     )  # fmt: skip
     with TrainingProgress() as progress:
         trainer = run(job, progress.report, workers=workers)
-    typer.echo(export(trainer, output))
+    typer.echo(save_model(trainer, output))

@@ -10,7 +10,7 @@ import typer
 from virst_cli.commands.options import AsJson, go_offline
 
 if TYPE_CHECKING:
-    from virst_cli.checkpoints.convert import Report
+    from virst_cli.checkpoints.convert import ConversionReport
     from virst_cli.checkpoints.registry import Published
     from virst_cli.commands.progress import Progress
 
@@ -51,7 +51,7 @@ app = typer.Typer(
 def list_models(as_json: AsJson = False) -> None:
     """List the models that are here: name, size, what they are good for, and where."""
     from virst_cli.checkpoints import inventory
-    from virst_cli.memory import readable
+    from virst_cli.machine.memory import readable
 
     models, parts, absent = list(inventory.models()), list(inventory.parts()), inventory.absent()
     if as_json:
@@ -75,9 +75,9 @@ def list_models(as_json: AsJson = False) -> None:
 @app.command("path", epilog="\b\nExamples:\n  virst weights path virst-nano\n  virst weights path virst-7b")
 def path(name: Annotated[str, typer.Argument(metavar="NAME", help="Of a model, or owner/name on the Hub.")]) -> None:
     """Print the folder of a model that is here."""
-    from virst_cli.checkpoints.store import choose
+    from virst_cli.checkpoints.find import choose_model
 
-    typer.echo(choose(name).path)
+    typer.echo(choose_model(name).path)
 
 
 @app.command("pull", epilog=PULL_EPILOG)
@@ -128,13 +128,13 @@ def import_checkpoint(
 
     Under the name virst-7b the files have to be the published ones, by their sha256; give your own another --name.
     """
-    from virst_cli.checkpoints import inventory, published
+    from virst_cli.checkpoints import inventory, published_parts
     from virst_cli.checkpoints.registry import PUBLISHED
     from virst_cli.commands.progress import Progress
 
     place = inventory.new_place(name)
     model = PUBLISHED["virst-7b"]
-    parts = published.gather(
+    parts = published_parts.gather(
         model, checkpoint, base=base, sam2=sam2, tokenizer=tokenizer, is_published=name == model.name
     )  # before anything heavy is imported
     from virst_cli.checkpoints.convert import convert
@@ -155,7 +155,7 @@ def verify(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Of
 
     everything = [found.name for found in (*inventory.models(), *inventory.parts())]
     for each in everything if name is None else [name]:
-        folder = inventory.verify(each)
+        folder = inventory.verify_model(each)
         typer.echo(f"{each}: all files are as they were published ({folder})", err=True)
 
 
@@ -168,7 +168,7 @@ def remove(
     """Remove a model, or a part of one, that was imported or pulled."""
     from virst_cli.checkpoints.inventory import Removal
     from virst_cli.errors import UsageError
-    from virst_cli.memory import readable
+    from virst_cli.machine.memory import readable
 
     removal = Removal(name)
     what = f"{removal.path} ({readable(removal.bytes)})"
@@ -184,9 +184,9 @@ def remove(
 def _pull_parts(model: "Published") -> None:
     """What the Hub has of a published model, and then what is left to do."""
     from virst_cli.checkpoints.download import pull_part
-    from virst_cli.checkpoints.store import imported
+    from virst_cli.checkpoints.find import imported
     from virst_cli.commands.progress import Progress
-    from virst_cli.memory import readable
+    from virst_cli.machine.memory import readable
 
     if imported(model.name).is_dir():
         typer.echo(f"{model.name} is here already ({imported(model.name)}); there is nothing to pull", err=True)
@@ -211,7 +211,7 @@ def _megabytes(progress: "Progress") -> Callable[[str, int, int], None]:
     return lambda stage, done, total: progress(f"{stage} (MB)", done // MEGABYTE, -(-total // MEGABYTE))
 
 
-def _print_report(report: "Report") -> None:
+def _print_report(report: "ConversionReport") -> None:
     """What a conversion did, where it was not clear beforehand."""
     fused = report.config.segmentation.initial_fusion
     gate = "the checkpoint has none" if report.gate is None else f"its gate is {report.gate:.4g}, untrained it would be 0.1"

@@ -17,8 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from virst_cli.engines.driver import DONE, ENDED, RAISED, TOLD, Errand
-from virst_cli.engines.engine import Item, Make, Result, Tell
+from virst_cli.engines.driver import DONE, ENDED, RAISED, TOLD, DriverRequest
+from virst_cli.engines.engine import Item, Make, OnItemProgress, Result
 from virst_cli.engines.processes import end_session
 from virst_cli.errors import UsageError, VirstError
 
@@ -47,11 +47,11 @@ class RayEngine:
             raise UsageError(f"--device {self.device} is one device of one machine; on a cluster say --device {kind}")
 
     def map(
-        self, make: Make[Item, Result], items: Sequence[Item], tell: Tell
+        self, make: Make[Item, Result], items: Sequence[Item], tell: OnItemProgress
     ) -> Generator[tuple[int, Result | VirstError], None, None]:
         """As in `Engine`. Raises UsageError where the cluster can't be reached or has no such device."""
         address = self.address or os.environ.get("RAY_ADDRESS")
-        with _folder() as folder, _driver(folder, Errand(make, items, self.device, address, self.workers, folder)) as said:
+        with _folder() as folder, _driver(folder, DriverRequest(make, items, self.device, address, self.workers, folder)) as said:
             for kind, *message in said:
                 if kind == DONE:
                     yield message[0], message[1]
@@ -72,7 +72,7 @@ def _folder() -> Iterator[Path]:
 
 
 @contextmanager
-def _driver(folder: Path, errand: Errand) -> Iterator[Iterator[tuple[Any, ...]]]:
+def _driver(folder: Path, errand: DriverRequest) -> Iterator[Iterator[tuple[Any, ...]]]:
     """Starts the child and gives it its errand; what it says. Afterwards nothing runs that it has started."""
     program = f"import sys; sys.path[:] = {sys.path!r}; from virst_cli.engines.driver import main; main()"
     with (folder / ERRORS).open("wb") as errors:
@@ -94,7 +94,7 @@ def _driver(folder: Path, errand: Errand) -> Iterator[Iterator[tuple[Any, ...]]]
             pipe.close()
 
 
-def _said(child: "subprocess.Popen[bytes]", folder: Path, errand: Errand) -> Iterator[tuple[Any, ...]]:
+def _said(child: "subprocess.Popen[bytes]", folder: Path, errand: DriverRequest) -> Iterator[tuple[Any, ...]]:
     assert child.stdin is not None
     assert child.stdout is not None
     try:

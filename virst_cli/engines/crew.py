@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from virst_cli.engines.engine import Tell
+from virst_cli.engines.engine import OnItemProgress
 from virst_cli.errors import UsageError, VirstError
 
-ATTEMPTS = 2  # of an item whose workers die, or of a worker that dies before it has begun; then it is no accident
-LOOK = 1.0  # seconds between two questions how far the workers are
+MAX_ATTEMPTS = 2  # of an item whose workers die, or of a worker that dies before it has begun; then it is no accident
+POLL_INTERVAL = 1.0  # seconds between two questions how far the workers are
 THREADS = "OMP_NUM_THREADS"
 
 
@@ -44,7 +44,7 @@ class Actor:
 
 
 @dataclass(eq=False)
-class _Seat:
+class WorkerSlot:
     """A place in the cluster, and the worker that sits there now."""
 
     options: dict[str, Any]
@@ -57,22 +57,22 @@ class _Seat:
 class Crew:
     """The workers, what they are at, and what is still to be done. ray: the module, connected."""
 
-    def __init__(self, ray: Any, make: Any, device: str, items: Sequence[Any], tell: Tell) -> None:
+    def __init__(self, ray: Any, make: Any, device: str, items: Sequence[Any], tell: OnItemProgress) -> None:
         """See `Engine.map`."""
         self._ray, self._make, self._device, self._items, self._tell = ray, make, device, items, tell
         self._todo = deque(range(len(items)))
         self._attempts: Counter[int] = Counter()
-        self._seats: list[_Seat] = []
-        self._busy: dict[Future[Any], _Seat] = {}
+        self._seats: list[WorkerSlot] = []
+        self._busy: dict[Future[Any], WorkerSlot] = {}
 
     def results(self, places: Sequence[dict[str, Any]]) -> Iterator[tuple[int, Any]]:
         """(index, result or error) of every item, from workers at those places."""
         for place in places:
-            self._seats.append(_Seat(place))
+            self._seats.append(WorkerSlot(place))
             self._open(self._seats[-1])
         left = len(self._items)
         while left:
-            done, _ = wait(self._busy, timeout=LOOK, return_when=FIRST_COMPLETED)
+            done, _ = wait(self._busy, timeout=POLL_INTERVAL, return_when=FIRST_COMPLETED)
             for future in done:
                 finished = self._settle(self._busy.pop(future), future)
                 if finished is not None:
@@ -85,19 +85,19 @@ class Crew:
         for seat in self._seats:
             self._end(seat)
 
-    def _open(self, seat: _Seat) -> None:
+    def _open(self, seat: WorkerSlot) -> None:
         """Seats a new worker, which opens its model."""
         seat.actor = self._ray.remote(Actor).options(max_concurrency=2, **seat.options).remote(os.environ.get(THREADS))
         self._busy[seat.actor.open.remote(self._make, self._device).future()] = seat
 
-    def _next(self, seat: _Seat) -> None:
+    def _next(self, seat: WorkerSlot) -> None:
         """Gives a worker the next item, if there is one."""
         seat.asked = None
         if self._todo:
             seat.item = self._todo.popleft()
             self._busy[seat.actor.do.remote(self._items[seat.item]).future()] = seat
 
-    def _settle(self, seat: _Seat, future: "Future[Any]") -> tuple[int, Any] | None:
+    def _settle(self, seat: WorkerSlot, future: "Future[Any]") -> tuple[int, Any] | None:
         """Takes what a worker has to say, and gives it new work. Returns what is finished by that, if anything."""
         item, seat.item = seat.item, None
         try:
@@ -109,26 +109,26 @@ class Crew:
         self._next(seat)
         return None if item is None else (item, answer)
 
-    def _lost(self, seat: _Seat, item: int | None, error: Exception) -> tuple[int, VirstError] | None:
+    def _lost(self, seat: WorkerSlot, item: int | None, error: Exception) -> tuple[int, VirstError] | None:
         """A worker died: its item is put back, and another takes its seat. An item that kills whoever takes it is given up."""
         self._end(seat)
         given_up = None
         if item is None:
             seat.deaths += 1
-            if seat.deaths == ATTEMPTS:
+            if seat.deaths == MAX_ATTEMPTS:
                 raise VirstError(f"a worker of the Ray cluster can't start: {' '.join(str(error).split())[:300]}")
         else:
             self._attempts[item] += 1
-            if self._attempts[item] < ATTEMPTS:
+            if self._attempts[item] < MAX_ATTEMPTS:
                 self._todo.append(item)  # last: one that kills its workers shall not hold up the others
             else:
-                why = f"its worker died, {ATTEMPTS} times; that may be a lack of memory"
+                why = f"its worker died, {MAX_ATTEMPTS} times; that may be a lack of memory"
                 given_up = (item, VirstError(f"{why}: try --dtype bfloat16 or fewer --workers"))
         if self._todo:
             self._open(seat)
         return given_up
 
-    def _end(self, seat: _Seat) -> None:
+    def _end(self, seat: WorkerSlot) -> None:
         with suppress(self._ray.exceptions.RayError, ValueError):  # it is dead already
             self._ray.kill(seat.actor)
 

@@ -23,11 +23,11 @@ from virst_cli.errors import UsageError, VirstError
 DONE, TOLD, RAISED, ENDED = "done", "told", "raised", "ended"
 
 OBJECTS = 80_000_000  # bytes for objects in shared memory, the least that Ray takes: masks go to disk, not through Ray
-KNOCK = 5.0  # seconds that a cluster may take to open the door
+CONNECT_TIMEOUT = 5.0  # seconds that a cluster may take to open the door
 
 
 @dataclass(frozen=True)
-class Errand:
+class DriverRequest:
     """What `RayEngine.map` was asked for. folder: where a cluster that is started here keeps its files."""
 
     make: Any
@@ -43,7 +43,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # Ray prints what it likes
-    errand: Errand = pickle.load(sys.stdin.buffer)
+    errand: DriverRequest = pickle.load(sys.stdin.buffer)
     watch = threading.Thread(target=_end_with_sender, args=(errand.folder,))
     watch.start()
     try:
@@ -72,7 +72,7 @@ def _say(answers: IO[bytes], message: tuple[Any, ...]) -> None:
     answers.flush()
 
 
-def _run(errand: Errand, say: Callable[..., None]) -> None:
+def _run(errand: DriverRequest, say: Callable[..., None]) -> None:
     from virst_cli.engines.crew import Crew, places
 
     ray = _connected(errand)
@@ -87,7 +87,7 @@ def _run(errand: Errand, say: Callable[..., None]) -> None:
             ray.shutdown()  # the cluster goes on, and shall know that we have gone
 
 
-def _connected(errand: Errand) -> Any:
+def _connected(errand: DriverRequest) -> Any:
     """The module `ray`, connected to a cluster. Raises UsageError where there is none, VirstError where none can be started."""
     try:
         import ray
@@ -106,7 +106,7 @@ def _connected(errand: Errand) -> Any:
             raise VirstError(f"Ray can't start here: {one_line(error)}") from error
         return ray
     try:
-        _knock(errand.address)
+        _check_listening(errand.address)
         ray.init(address=errand.address, **common)
     except Exception as error:
         hint = "" if os.environ.get("RAY_AUTH_MODE") else "; where it wants a token, set RAY_AUTH_MODE=token"
@@ -114,11 +114,11 @@ def _connected(errand: Errand) -> Any:
     return ray
 
 
-def _knock(address: str) -> None:
+def _check_listening(address: str) -> None:
     """Raises OSError at once where nobody listens. Ray itself would try for two minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=KNOCK).close()
+        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT).close()
 
 
 def one_line(error: BaseException) -> str:

@@ -8,17 +8,17 @@ from virst_cli.errors import VirstError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-Report = Callable[[str, int, int], None]  # stage, how much of it is done, of how much
-Work = Callable[[Item, Report], Result]
+OnProgress = Callable[[str, int, int], None]  # stage, how much of it is done, of how much
+Work = Callable[[Item, OnProgress], Result]
 Make = Callable[[str], Work[Item, Result]]  # from the name of a device, as `--device` takes it
-Tell = Callable[[int, str, int, int], None]  # index of the item, then as in Report
+OnItemProgress = Callable[[int, str, int, int], None]  # index of the item, then as in Report
 
 
 class Engine(Protocol):
     """Maps a function over items."""
 
     def map(
-        self, make: Make[Item, Result], items: Sequence[Item], tell: Tell
+        self, make: Make[Item, Result], items: Sequence[Item], tell: OnItemProgress
     ) -> Generator[tuple[int, "Result | VirstError"], None, None]:
         """(index, result) of every item, in the order in which they are done.
 

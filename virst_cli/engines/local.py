@@ -4,7 +4,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from virst_cli.engines.engine import Item, Make, Result, Tell
+from virst_cli.engines.engine import Item, Make, OnItemProgress, Result
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,9 @@ class LocalEngine:
 
     device: str = "auto"
 
-    def map(self, make: Make[Item, Result], items: Sequence[Item], tell: Tell) -> Generator[tuple[int, Result], None, None]:
+    def map(
+        self, make: Make[Item, Result], items: Sequence[Item], tell: OnItemProgress
+    ) -> Generator[tuple[int, Result], None, None]:
         """As in `Engine`."""
         work = make(self.device)
         for index, item in enumerate(items):

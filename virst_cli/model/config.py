@@ -14,6 +14,9 @@ from virst_cli.errors import WeightsError
 
 SEG_TOKENS = 10  # [SEG] tokens in every answer; the published prompts always have ten
 CLIP_FRAMES = 4  # frames that the vision tower looks at together
+NEAREST_ANCHORS = 3  # anchors that a frame attends to
+RECENT_FRAMES = 6  # frames before it whose masks it attends to
+POINTER_FRAMES = 15  # frames before it whose object pointers it attends to
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ VISUAL = -200  # stands in the ids where the visual tokens go
 IMAGE_TOKEN = "<image>"
 SEG_TOKEN = "[SEG]"
 UNKNOWN_TOKEN = "[UNK]"  # only word-level vocabularies have it
-LONGEST = 1000  # characters; a sentence that fills the context is a mistake
+MAX_SENTENCE_LENGTH = 1000  # characters; a sentence that fills the context is a mistake
 
 SHORT_QUESTIONS = (
     "What is {sent} in the Reference image? Please respond with segmentation mask in the Target Image.",
@@ -97,8 +97,8 @@ class PromptBuilder:
         text = " ".join(sentence.lower().split())
         if not text:
             raise SentenceError('the sentence is empty; say what to find, e.g. "the dog that jumps last"')
-        if len(text) > LONGEST:
-            raise SentenceError(f"the sentence has {len(text)} characters; at most {LONGEST} can be asked")
+        if len(text) > MAX_SENTENCE_LENGTH:
+            raise SentenceError(f"the sentence has {len(text)} characters; at most {MAX_SENTENCE_LENGTH} can be asked")
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
             raise SentenceError("the sentence holds control characters; type it again without them")
         for token in (IMAGE_TOKEN, SEG_TOKEN.lower(), *self._special_tokens()):

@@ -23,12 +23,9 @@ from sam2.modeling.sam2_utils import MLP
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from virst_cli.model.config import HieraConfig, SegmentationConfig
+from virst_cli.model.config import NEAREST_ANCHORS, POINTER_FRAMES, RECENT_FRAMES, HieraConfig, SegmentationConfig
 from virst_cli.model.conv_trunk import ConvTrunk
 
-NEAREST_ANCHORS = 3  # anchors that a frame attends to
-RECENT_FRAMES = 6  # frames before it whose masks it attends to
-POINTER_FRAMES = 15  # frames before it whose object pointers it attends to
 NOTHING_SEEN = NO_OBJ_SCORE  # logit of every pixel where nothing is seen
 
 

@@ -13,12 +13,12 @@ from PIL import Image, ImageDraw
 from virst_cli.outputs.font import Font, legible
 from virst_cli.outputs.palette import Colour
 
-SMALL = 256  # pixels of the short side: up to here a strip, above pills
+SMALL_FRAME = 256  # pixels of the short side: up to here a strip, above pills
 MOST = 1 / 3  # of the frame's height may be covered; further sentences become "+ 3 more"
 SMOOTH = 4  # shapes are drawn this much larger and then reduced, for Pillow's have hard edges
 PLATE = (14, 16, 20, 200)  # nearly black; white text on it has a contrast of 9:1 even over a white sky
 INK = (255, 255, 255, 255)
-LONGEST = 300  # characters that are ever measured; nobody reads more in a corner
+MAX_LABEL_LENGTH = 300  # characters that are ever measured; nobody reads more in a corner
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Legend:
 
 
 @dataclass(frozen=True)
-class _Look:
+class _Metrics:
     """Measures in pixels. `em` is the size of the text, from which all others follow."""
 
     em: int
@@ -45,10 +45,10 @@ class _Look:
     strip: bool
 
     @classmethod
-    def of(cls, width: int, height: int) -> "_Look":
+    def of(cls, width: int, height: int) -> "_Metrics":
         """For a frame of (W, H)."""
         short = min(width, height)
-        if short <= SMALL:
+        if short <= SMALL_FRAME:
             em = max(8, round(short * 0.07))  # below 8 pixels letters fall apart
             return cls(em, round(em * 1.15), 1, round(em * 0.5), 1, 0, 0, width, round(height * MOST), True)
         em = round(short * 0.036)
@@ -61,7 +61,7 @@ class _Look:
 
 def legend(sentences: Sequence[str], colours: Sequence[Colour], size: tuple[int, int]) -> Legend | None:
     """The label of sentences in their colours for frames of `size` (W, H); None where not even one line has room."""
-    look = _Look.of(*size)
+    look = _Metrics.of(*size)
     pills = [_pill(sentence, colour, look) for sentence, colour in zip(sentences, colours, strict=True)]
     shown = len(pills)
     while shown and _height(pills[:shown], look) > look.height:
@@ -79,14 +79,14 @@ def legend(sentences: Sequence[str], colours: Sequence[Colour], size: tuple[int,
     return Legend(picture, (look.margin, size[1] - picture.height if look.strip else look.margin))
 
 
-def _height(pills: Sequence[Image.Image], look: _Look) -> int:
+def _height(pills: Sequence[Image.Image], look: _Metrics) -> int:
     """Of pills one above the other."""
     return sum(pill.height for pill in pills) + look.gap * (len(pills) - 1)
 
 
-def _pill(sentence: str, colour: Colour | None, look: _Look) -> Image.Image:
+def _pill(sentence: str, colour: Colour | None, look: _Metrics) -> Image.Image:
     """One sentence on its plate, behind a dot of its colour."""
-    text, font = legible(sentence[:LONGEST], look.em)
+    text, font = legible(sentence[:MAX_LABEL_LENGTH], look.em)
     dot = 0 if colour is None else round(look.em * 0.62)
     before = look.pad_x + (dot + round(look.em * 0.45) if dot else 0)
     lines = _balance(text, font, look.width - before - look.pad_x, look.lines)

@@ -4,8 +4,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-LONGEST = 60  # characters of a slug
-LONGEST_BYTES = 200  # of it in UTF-8: file systems allow 255, and `.overlay.mp4.partial` and a number come on top
+MAX_SLUG_LENGTH = 60  # characters of a slug
+MAX_NAME_BYTES = 200  # of it in UTF-8: file systems allow 255, and `.overlay.mp4.partial` and a number come on top
 ALL = "all"  # the overlay of several sentences together; no sentence may take it
 RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(10)}  # by Windows
 
@@ -20,7 +20,7 @@ def slug(sentence: str) -> str:
     """
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", sentence).lower())
     words = "".join(c if c.isalnum() else " " for c in text).split()
-    name = _cut("-".join(words), LONGEST) or "sentence"
+    name = _cut("-".join(words), MAX_SLUG_LENGTH) or "sentence"
     return f"sentence-{name}" if name in RESERVED else name
 
 
@@ -36,7 +36,7 @@ def run_folder(video: Path, output: Path) -> Path:
         video = video.resolve()
     stem = video.name if video.is_dir() else video.stem
     printable = "".join(c if c.isprintable() else "-" for c in stem)  # we print it, as one line
-    return output / f"{_shorten(printable, LONGEST_BYTES) or 'video'}.virst"
+    return output / f"{_shorten(printable, MAX_NAME_BYTES) or 'video'}.virst"
 
 
 def _unique(name: str, taken: set[str]) -> str:
@@ -54,13 +54,13 @@ def _numbered(name: str) -> Iterable[str]:
     number = 2
     while True:
         suffix = f"-{number}"
-        yield _cut(name, LONGEST - len(suffix)) + suffix
+        yield _cut(name, MAX_SLUG_LENGTH - len(suffix)) + suffix
         number += 1
 
 
 def _cut(name: str, longest: int) -> str:
     """The name's beginning within both limits; never ending on a dash."""
-    return _shorten(name[:longest], LONGEST_BYTES).strip("-")
+    return _shorten(name[:longest], MAX_NAME_BYTES).strip("-")
 
 
 def _shorten(name: str, longest: int) -> str:

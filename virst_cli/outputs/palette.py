@@ -29,7 +29,7 @@ LEVELS = (0, 51, 102, 153, 204, 255)  # of each channel, for further colours
 DARKEST = 0.45  # lightness (OKLab) below which a line is lost in shadows
 
 
-def parse(text: str) -> Colour:
+def parse_colour(text: str) -> Colour:
     """A colour from `#rrggbb`, a name of the palette, or a CSS name. Raises `UsageError`."""
     name = text.strip().lower()
     if name in OKABE_ITO:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from virst_cli.outputs.files import partial, remove, replace_folder, writing
+from virst_cli.files.atomic import partial, remove, replace_folder, writing
 
 
 class PngFolder:

@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 
 from virst_cli.errors import OutputError
-from virst_cli.outputs.rows import Masks, Row
-from virst_cli.video.folder import frame_files, open_picture
-from virst_cli.video.source import shown
+from virst_cli.files.shown import shown
+from virst_cli.outputs.masks_jsonl import Masks, RecordRow
+from virst_cli.video.frame_folder import frame_files, open_picture
 
 
 class PngMasks:
@@ -35,13 +35,13 @@ class PngMasks:
     def __len__(self) -> int:
         return len(self._files[0])
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[RecordRow]:
         for index, files in enumerate(zip(*self._files, strict=True)):
             masks = [_read(path) for path in files]
             for path, mask in zip(files, masks, strict=True):
                 if mask.shape != masks[0].shape:
                     raise OutputError(f"{shown(path)} and {shown(files[0])} differ in size")
-            yield Row(index, 0.0, np.stack(masks), (0.0,) * len(masks))
+            yield RecordRow(index, 0.0, np.stack(masks), (0.0,) * len(masks))
 
 
 def _read(path: Path) -> Masks:

@@ -14,13 +14,13 @@ from types import TracebackType
 from typing import Any
 
 from virst_cli.errors import OutputError
-from virst_cli.outputs import manifest as manifests
-from virst_cli.outputs.files import partial, settle, write_text, writing
-from virst_cli.outputs.lock import Lock
-from virst_cli.outputs.manifest import SCHEMA_VERSION
-from virst_cli.outputs.record import MASKS, RUN, complete
-from virst_cli.outputs.rows import Header, Masks, Row
-from virst_cli.video.source import shown
+from virst_cli.files.atomic import partial, sync_folder, write_text, writing
+from virst_cli.files.lock import Lock
+from virst_cli.files.shown import shown
+from virst_cli.outputs import request_key as manifests
+from virst_cli.outputs.masks_jsonl import Masks, RecordHeader, RecordRow
+from virst_cli.outputs.record import MASKS_FILE, RUN_FILE, complete
+from virst_cli.outputs.request_key import SCHEMA_VERSION
 
 
 class RecordWriter:
@@ -29,11 +29,11 @@ class RecordWriter:
     def __init__(self, folder: Path, manifest: Mapping[str, Any], lock: Lock, *, go_on: bool) -> None:
         self.folder = folder
         self._lock = lock
-        self.key = manifests.key(manifest)
+        self.key = manifests.request_key(manifest)
         self._run = {"schema_version": SCHEMA_VERSION, "key": self.key, **manifest}
         height, width = manifest["video"]["size"]
-        self._header = Header((height, width), tuple(manifest["sentences"]))
-        self._path = partial(folder / MASKS)
+        self._header = RecordHeader((height, width), tuple(manifest["sentences"]))
+        self._path = partial(folder / MASKS_FILE)
         self._ends: list[int] = []  # where the first line, then each frame's line, ends in the file, in bytes
         self._seen: list[int | None] = [None] * len(self._header.sentences)  # after how many frames each was first found
         if go_on:
@@ -52,7 +52,7 @@ class RecordWriter:
         manifest: see `manifest.py`. Raises `OutputError` where a run stands that no flag allows to touch.
         With both flags, an unfinished run of the same key goes on and any other is replaced.
         """
-        key = manifests.key(manifest)
+        key = manifests.request_key(manifest)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         lock = Lock(folder)
@@ -79,7 +79,7 @@ class RecordWriter:
             self._file.truncate(self._ends[-1])
             self._file.seek(self._ends[-1])
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[RecordRow]:
         """The frames so far, read back, so that their pictures can be made again."""
         with self._path.open("rb") as file:
             file.readline()
@@ -111,15 +111,15 @@ class RecordWriter:
         """
         found = [seen is not None for seen in self._seen]
         run = {**self._run, "frames": self.frames_done, "found": found, **result}
-        run_path, masks_path = self.folder / RUN, self.folder / MASKS
+        run_path, masks_path = self.folder / RUN_FILE, self.folder / MASKS_FILE
         with writing(masks_path):
             os.fsync(self._file.fileno())
             self._file.close()
-            write_text(partial(run_path), manifests.to_text(run))  # from here on the run can be finished without us
+            write_text(partial(run_path), manifests.run_json(run))  # from here on the run can be finished without us
             run_path.unlink(missing_ok=True)  # an old run.json must not stand beside new masks, not for a moment
             self._path.replace(masks_path)
             partial(run_path).replace(run_path)
-            settle(self.folder)
+            sync_folder(self.folder)
         self._lock.close()
         return [masks_path, run_path]
 
@@ -129,7 +129,7 @@ class RecordWriter:
         with suppress(OSError):  # a full disk said so already
             self._file.close()
         if not finished and not self.frames_done:
-            for path in (partial(self.folder / RUN), self._path):
+            for path in (partial(self.folder / RUN_FILE), self._path):
                 path.unlink(missing_ok=True)
         self._lock.close()
         with suppress(OSError):  # not empty, as a rule
@@ -143,10 +143,10 @@ class RecordWriter:
 
     def _start(self) -> None:
         """Begins anew. The old key goes first: it must never stand over new masks, nor a new one over old masks."""
-        partial(self.folder / RUN).unlink(missing_ok=True)
+        partial(self.folder / RUN_FILE).unlink(missing_ok=True)
         line = self._header.to_line()
         self._path.write_bytes(line)
-        write_text(partial(self.folder / RUN), manifests.to_text(self._run))
+        write_text(partial(self.folder / RUN_FILE), manifests.run_json(self._run))
         self._ends = [len(line)]
 
     def _read_back(self) -> None:
@@ -154,7 +154,7 @@ class RecordWriter:
         try:
             with self._path.open("rb") as file:
                 line = file.readline()
-                if Header.from_line(line) != self._header:
+                if RecordHeader.from_line(line) != self._header:
                     return
                 self._ends = [len(line)]
                 for line in file:
@@ -176,7 +176,7 @@ def _goes_on(folder: Path, key: str, *, overwrite: bool, resume: bool) -> bool:
         return True
     if overwrite:
         return False
-    if (folder / RUN).exists():
+    if (folder / RUN_FILE).exists():
         why = "--overwrite replaces it (--resume only goes on with unfinished ones)"
         raise OutputError(f"{shown(folder)} holds a finished run; {why}")
     if unfinished is None:
@@ -191,7 +191,7 @@ def _goes_on(folder: Path, key: str, *, overwrite: bool, resume: bool) -> bool:
 def _unfinished_key(folder: Path) -> str | None:
     """The key of the unfinished run in a folder: None where there is no such run, empty where it can't be read."""
     try:
-        return str(json.loads(partial(folder / RUN).read_bytes())["key"])
+        return str(json.loads(partial(folder / RUN_FILE).read_bytes())["key"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError):

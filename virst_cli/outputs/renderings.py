@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from virst_cli.errors import OutputError, UsageError
-from virst_cli.outputs.files import writing
+from virst_cli.files.atomic import writing
+from virst_cli.outputs.masks_jsonl import RecordRow
 from virst_cli.outputs.names import ALL, slugs
 from virst_cli.outputs.overlay import OPACITY, Masks, Overlay, Rgb
 from virst_cli.outputs.palette import Colour, colours
 from virst_cli.outputs.png import PngFolder
-from virst_cli.outputs.rows import Row
 from virst_cli.outputs.style import DEFAULT, Style
 from virst_cli.video.read import Frame
 from virst_cli.video.write import VideoWriter
@@ -44,7 +44,7 @@ def planned(folder: Path, sentences: Sequence[str], formats: Sequence[str]) -> l
     return [path for path, _, _ in _plan(folder, sentences, formats)]
 
 
-def render(rows: Iterable[Row], frames: Iterable[Frame], renderings: "Renderings") -> None:
+def render(rows: Iterable[RecordRow], frames: Iterable[Frame], renderings: "Renderings") -> None:
     """Renders a record, or the part of it that was kept, on the frames of its video. Closing is left to the caller.
 
     Raises `OutputError` where the two are not of one video.

@@ -14,7 +14,7 @@ from pycocotools import mask as coco
 from virst_cli.errors import OutputError
 
 MAX_PIXELS = 1 << 28  # 16384 x 16384; a longer claim is damage or a bomb
-LONGEST = 6  # characters a run takes: 5 bits each, and MAX_PIXELS with its sign needs 30
+MAX_RUN_CHARACTERS = 6  # characters a run takes: 5 bits each, and MAX_PIXELS with its sign needs 30
 
 
 class Rle(TypedDict):
@@ -67,7 +67,7 @@ def _lengths(counts: object) -> NDArray[np.int64]:
         raise OutputError("damaged RLE: its counts break off")
     starts = np.concatenate([[0], ends[:-1] + 1])
     widths = ends - starts + 1
-    if widths.max() > LONGEST:
+    if widths.max() > MAX_RUN_CHARACTERS:
         raise OutputError("damaged RLE: a run is longer than any frame")
     place = np.arange(codes.size) - np.repeat(starts, widths)
     lengths: NDArray[np.int64] = np.add.reduceat((codes & 31) << (5 * place), starts)

@@ -1,0 +1,1 @@
+"""Training: data, losses, stages and the loop. `setup` says what is trained on what."""

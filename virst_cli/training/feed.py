@@ -11,13 +11,13 @@ from typing import Protocol
 from torch.utils.data import DataLoader, Dataset
 
 from virst_cli.training.batch import Batch
-from virst_cli.training.stages import Stage
+from virst_cli.training.stages import TrainingStage
 
 AHEAD = 4  # batches that each drawing process has ready
 Place = tuple[int, int]  # stage, step
 
 
-class Source(Protocol):
+class BatchSource(Protocol):
     """Where batches come from; the same keys give the same batch."""
 
     @property
@@ -34,8 +34,8 @@ class Source(Protocol):
 class Feed(Dataset[Batch]):
     """Batches by their place in the recipe. `parts`: numbers of those of which a batch is made."""
 
-    source: Source
-    recipe: Sequence[Stage]
+    source: BatchSource
+    recipe: Sequence[TrainingStage]
     seed: int
     parts: Sequence[int]
 

@@ -55,7 +55,7 @@ class Pointer(nn.Module):
         return self.query(meaning) @ keys.transpose(1, 2) / tower.shape[-1] ** 0.5
 
 
-class Helpers(nn.Module):
+class AuxiliaryHeads(nn.Module):
     """All heads. Shapes: tower tokens (B,T,cells,Cv), SAM2's coarse maps as tokens (B,T,cells,C), [SEG] states (B,S,10,D)."""
 
     def __init__(self, config: VirstConfig) -> None:

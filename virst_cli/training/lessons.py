@@ -16,7 +16,7 @@ from virst_cli.model.virst import Virst
 from virst_cli.training import losses
 from virst_cli.training.batch import Batch
 from virst_cli.training.data import WorldBatch
-from virst_cli.training.heads import Helpers
+from virst_cli.training.heads import AuxiliaryHeads
 from virst_cli.training.teacher import Losses, Seen, Teacher, on_cells
 from virst_cli.world import COLOURS, KINDS
 
@@ -29,7 +29,7 @@ class WorldTeacher(Teacher):
 
     def __init__(self, model: Virst, prompts: PromptBuilder) -> None:
         super().__init__(model)
-        self.helpers = Helpers(model.config)
+        self.helpers = AuxiliaryHeads(model.config)
         ids = prompts.tokenizer.get_vocab()
         for name, table in (("kind", KINDS), ("colour", COLOURS), ("state", STATE_WORDS)):
             self.register_buffer(f"{name}_words", torch.tensor([ids[word] for word in table]), persistent=False)

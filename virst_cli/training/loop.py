@@ -16,26 +16,26 @@ import torch.distributed as dist
 from torch import nn
 
 from virst_cli.errors import UsageError
+from virst_cli.machine.dtypes import cpu_has_bfloat16
 from virst_cli.model.config import VirstConfig
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.model.virst import Virst
-from virst_cli.precision import halves_on_cpu
 from virst_cli.training.batch import Batch
-from virst_cli.training.feed import Feed, Source
-from virst_cli.training.stages import Stage
+from virst_cli.training.feed import BatchSource, Feed
+from virst_cli.training.stages import TrainingStage
 from virst_cli.training.teacher import Teacher
 
 CPU = torch.device("cpu")
 STATE = "training.pt"
 LOG = "log.jsonl"
-AVERAGE = 0.995  # of the weights, over the steps in which the rate falls
+EMA_DECAY = 0.995  # of the weights, over the steps in which the rate falls
 SAVE_EVERY = 60.0  # seconds
 PARTS = 3  # of a batch on an accelerator; on a CPU each process has one
 LOG_EVERY = 10  # steps
 
 
 @dataclass
-class Progress:
+class StepReport:
     """Where training is: the stage, the step in it, the mean losses since the last report, seconds a step."""
 
     stage: str
@@ -51,9 +51,9 @@ class Trainer:
     def __init__(
         self,
         teacher: Teacher,
-        source: Source,
+        source: BatchSource,
         prompts: PromptBuilder,
-        recipe: Sequence[Stage],
+        recipe: Sequence[TrainingStage],
         folder: Path,
         *,
         seed: int = 0,
@@ -81,7 +81,7 @@ class Trainer:
     def config(self) -> VirstConfig:
         return self.model.config
 
-    def run(self, report: Callable[[Progress], None] = lambda progress: None, *, until: float | None = None) -> bool:
+    def run(self, report: Callable[[StepReport], None] = lambda progress: None, *, until: float | None = None) -> bool:
         """Train to the end of the recipe, or until that time (`time.monotonic`). True when the recipe is done."""
         saved = time.monotonic()
         feed = Feed(self.source, self.recipe, self.seed, self.parts)
@@ -101,7 +101,7 @@ class Trainer:
                     losses = {name: value.item() / since for name, value in sums.items()}
                     seconds = (time.monotonic() - began) / since
                     self.seconds += seconds * since
-                    progress = Progress(stage.name, self.step, stage.steps, losses, seconds)
+                    progress = StepReport(stage.name, self.step, stage.steps, losses, seconds)
                     self._log(progress)
                     report(progress)
                     sums, since, began = {}, 0, time.monotonic()
@@ -114,10 +114,10 @@ class Trainer:
             self._finish_stage()
         return True
 
-    def _one_step(self, stage: Stage, trained: dict[str, nn.Parameter], batch: Batch) -> dict[str, torch.Tensor]:
+    def _one_step(self, stage: TrainingStage, trained: dict[str, nn.Parameter], batch: Batch) -> dict[str, torch.Tensor]:
         *_, looks = stage.batches[self.step % len(stage.batches)]
         generator = torch.Generator().manual_seed(hash((self.seed, self.stage, self.step, self.rank)) % 2**31)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.device.type == "cpu" and halves_on_cpu()):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.device.type == "cpu" and cpu_has_bfloat16()):
             found = getattr(self.teacher, f"{stage.lesson}_lesson")(batch, looks, generator)
         weights = stage.weights_at(self.step)
         loss = torch.stack([weights[name] * value for name, value in found.items() if name in weights]).sum()
@@ -133,7 +133,7 @@ class Trainer:
             self._average(trained)
         return {"loss": loss, **found}
 
-    def _pace(self, stage: Stage, paces: dict[str, list[nn.Parameter]]) -> None:
+    def _pace(self, stage: TrainingStage, paces: dict[str, list[nn.Parameter]]) -> None:
         """Sort the optimiser's parameters by pace, keeping what it knows of each."""
         everything = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         slow = {id(parameter) for parameter in paces["slow"]}
@@ -168,7 +168,7 @@ class Trainer:
         for name, parameter in trained.items():
             if name not in self.average:
                 self.average[name] = parameter.detach().clone()
-            self.average[name].lerp_(parameter.detach(), 1 - AVERAGE)
+            self.average[name].lerp_(parameter.detach(), 1 - EMA_DECAY)
 
     def _finish_stage(self) -> None:
         """What was averaged becomes the weights."""
@@ -224,7 +224,7 @@ class Trainer:
             rows = log.read_text().splitlines(keepends=True)
             log.write_text("".join(row for row in rows if json.loads(row)["seconds"] <= self.seconds + 0.05))
 
-    def _log(self, progress: Progress) -> None:
+    def _log(self, progress: StepReport) -> None:
         if self.rank == 0:
             self.folder.mkdir(parents=True, exist_ok=True)
             with (self.folder / LOG).open("a") as log:

@@ -16,9 +16,9 @@ from virst_cli.model.virst import Virst
 from virst_cli.training.data import WorldClips
 from virst_cli.training.lessons import WorldTeacher, from_nothing
 from virst_cli.training.loop import CPU, Trainer
-from virst_cli.training.own import OwnVideos
-from virst_cli.training.stages import FINE_TUNING, RECIPE, Stage, chosen, scaled
+from virst_cli.training.stages import FINE_TUNING, RECIPE, TrainingStage, chosen, scaled
 from virst_cli.training.teacher import Teacher
+from virst_cli.training.user_videos import UserVideos
 from virst_cli.training.vocabulary import with_words, word_tokenizer
 from virst_cli.world import vocabulary
 
@@ -26,7 +26,7 @@ WORLD = "world"
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """A training, as asked for. `init`: the folder of the model that it starts from; None: from nothing."""
 
     folder: Path  # of its state
@@ -41,7 +41,7 @@ class Job:
     def trainer(self, drawers: int = 0) -> Trainer:
         """Everything that it needs; drawers as in Trainer. Raises UsageError for what can't be trained, or not on that."""
         own = None if self.dataset == WORLD and self.root is None else _samples(self.dataset, self.root)
-        whole: Sequence[Stage] = RECIPE if own is None else FINE_TUNING
+        whole: Sequence[TrainingStage] = RECIPE if own is None else FINE_TUNING
         recipe = scaled(chosen(whole, self.stages) if self.stages else whole, self.effort)
         if self.init is None:
             prompts = PromptBuilder(word_tokenizer(vocabulary()))
@@ -51,7 +51,7 @@ class Job:
             model, prompts = _with_words_of(ModelFolder.open(self.init), own)
             teacher = WorldTeacher(model, prompts) if own is None else Teacher(model)
         size = teacher.model.config.segmentation.image_size
-        source = WorldClips(prompts, size) if own is None else OwnVideos(self.dataset, own, prompts, size)
+        source = WorldClips(prompts, size) if own is None else UserVideos(self.dataset, own, prompts, size)
         return Trainer(teacher, source, prompts, recipe, self.folder, seed=self.seed, device=self.device, drawers=drawers)
 
 

@@ -14,7 +14,7 @@ from virst_cli.errors import UsageError
 from virst_cli.training.teacher import Teacher
 from virst_cli.world import TYPES
 
-MASKS = {"mask": 2.0, "iou": 0.5, "object": 1.0, "prompt": 1.0, "match": 0.5}
+MASK_WEIGHTS = {"mask": 2.0, "iou": 0.5, "object": 1.0, "prompt": 1.0, "match": 0.5}
 KNOWLEDGE = {
     "words": 0.3, "heat": 1.0, "point": 0.4, "moment": 0.4, "exists": 0.5, "target": 0.3,
     "vocabulary": 0.3, "dense": 0.3, "tower": 0.5,
@@ -39,7 +39,7 @@ SAM_REMEMBERS = (
 
 
 @dataclass(frozen=True)
-class Stage:
+class TrainingStage:
     """One stage. `batches`: shapes (clips, frames, sentences, looks) of a part, taken in turn, each about as much work."""
 
     name: str
@@ -58,7 +58,7 @@ class Stage:
         """What is done in it; `sharpen-2` is *sharpen* once more."""
         return self.name.partition("-")[0]
 
-    def again(self, number: int, steps: int) -> "Stage":
+    def again(self, number: int, steps: int) -> "TrainingStage":
         """The same for the second time, the third and so on."""
         return replace(self, name=f"{self.lesson}-{number}", steps=steps)
 
@@ -92,15 +92,15 @@ MORE = (*TYPES, "motion", "position", "relation", "order", "order", "nothing")  
 HARD = (*MORE, "order")
 TIMELESS = tuple(name for name in TYPES if name != "order")
 
-SEE = Stage(
+SEE = TrainingStage(
     "see",
     steps=500,
     rate=1e-3,
     trains=(*SAM_SEES, *SAM_DECODES, "vision.vision_tower", "fusion.seg_prompter"),
-    losses={**MASKS, "attention": 0.5, "tower": 1.0, "dense": 1.0},
+    losses={**MASK_WEIGHTS, "attention": 0.5, "tower": 1.0, "dense": 1.0},
     batches=((6, 8, 4, 2),),
 )
-READ = Stage(
+READ = TrainingStage(
     "read",
     steps=500,
     rate=1e-3,
@@ -108,7 +108,7 @@ READ = Stage(
     losses={"words": 1.0},
     batches=((4, 8, 12, 0),),
 )
-UNDERSTAND = Stage(
+UNDERSTAND = TrainingStage(
     "understand",
     steps=1300,
     rate=1e-3,
@@ -117,7 +117,7 @@ UNDERSTAND = Stage(
     batches=((5, 8, 6, 0), (5, 8, 6, 0), (3, 16, 6, 0), (5, 8, 6, 0), (5, 8, 6, 0), (3, 16, 6, 0), (1, 32, 6, 0)),
     types=((0.12, EASY), (0.23, TIMELESS), (1.0, TYPES)),
 )
-THINK = Stage(  # with a trunk that stays as it is a sentence costs half, and language needs many
+THINK = TrainingStage(  # with a trunk that stays as it is a sentence costs half, and language needs many
     "think",
     steps=1000,
     rate=1e-3,
@@ -127,28 +127,37 @@ THINK = Stage(  # with a trunk that stays as it is a sentence costs half, and la
     types=((0.5, TYPES), (1.0, HARD)),
     cosine=0.2,
 )
-JOIN = Stage(
+JOIN = TrainingStage(
     "join",
     steps=1000,
     rate=8e-4,
     trains=(*SAM_SEES, *SAM_DECODES, "vision", "language_model", "fusion.seg_prompter"),
-    losses={**MASKS, "attention": 1.0, **KNOWLEDGE, "heat": 0.7},
+    losses={**MASK_WEIGHTS, "attention": 1.0, **KNOWLEDGE, "heat": 0.7},
     fades=(("attention", 0.3), ("heat", 0.5)),
     types=((0.25, EASY), (1.0, TYPES)),
     batches=((4, 8, 6, 3), (4, 8, 6, 3), (2, 16, 6, 5), (4, 8, 6, 3), (4, 8, 6, 3), (1, 32, 4, 8)),
     cosine=0.4,
 )
-SHARPEN = Stage(
+SHARPEN = TrainingStage(
     "sharpen",
     steps=600,
     rate=1e-3,
     trains=(*SAM_DECODES, "vision.mm_projector", "language_model", "fusion.seg_prompter"),
-    losses={**MASKS, "attention": 0.5, "words": 0.1, "heat": 0.5, "point": 0.2, "moment": 0.2, "exists": 0.5, "target": 0.1},
+    losses={
+        **MASK_WEIGHTS,
+        "attention": 0.5,
+        "words": 0.1,
+        "heat": 0.5,
+        "point": 0.2,
+        "moment": 0.2,
+        "exists": 0.5,
+        "target": 0.1,
+    },
     batches=((4, 8, 6, 8), (2, 16, 6, 12), (1, 32, 5, 14), (2, 16, 6, 12), (4, 8, 6, 8), (1, 24, 6, 14)),
     types=((0.7, TYPES), (1.0, MORE)),
     cosine=0.3,
 )
-PROPAGATE = Stage(
+PROPAGATE = TrainingStage(
     "propagate",
     steps=300,
     rate=1e-3,
@@ -169,7 +178,7 @@ FIFTH = (RETHINK.again(5, 4000), REJOIN.again(5, 400))
 SIXTH = (RETHINK.again(6, 3000), REJOIN.again(6, 500), SHARPEN.again(5, 1000), PROPAGATE.again(3, 150))
 RECIPE = (SEE, READ, UNDERSTAND, THINK, JOIN, SHARPEN, *SECOND, *THIRD, *FOURTH, *FIFTH, *SIXTH)
 
-TUNE = Stage(  # on somebody's own videos
+TUNE = TrainingStage(  # on somebody's own videos
     "tune",
     steps=520,
     rate=8e-4,
@@ -182,7 +191,7 @@ REMEMBER = replace(PROPAGATE, steps=40, rate=5e-4, losses={"mask": 2.0, "iou": 0
 FINE_TUNING = (TUNE, REMEMBER)
 
 
-def chosen(recipe: Sequence[Stage], names: Sequence[str]) -> tuple[Stage, ...]:
+def chosen(recipe: Sequence[TrainingStage], names: Sequence[str]) -> tuple[TrainingStage, ...]:
     """The stages of those names, in the recipe's order. Raises UsageError for a name that none has."""
     unknown = set(names) - {stage.name for stage in recipe}
     if unknown:
@@ -190,6 +199,6 @@ def chosen(recipe: Sequence[Stage], names: Sequence[str]) -> tuple[Stage, ...]:
     return tuple(stage for stage in recipe if stage.name in names)
 
 
-def scaled(recipe: Sequence[Stage], effort: float) -> tuple[Stage, ...]:
+def scaled(recipe: Sequence[TrainingStage], effort: float) -> tuple[TrainingStage, ...]:
     """The same recipe in fewer or more steps."""
     return tuple(replace(stage, steps=max(1, round(stage.steps * effort))) for stage in recipe)

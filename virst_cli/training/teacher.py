@@ -19,10 +19,10 @@ from virst_cli.model.pixels import normalise
 from virst_cli.model.seg_model import FrameFeatures, Tracked
 from virst_cli.model.virst import Virst
 from virst_cli.model.vision_tower import TrunkPatches
+from virst_cli.tracking.schedule import evenly_spaced
 from virst_cli.training import losses
 from virst_cli.training.batch import Batch
-from virst_cli.training.layout import Layout
-from virst_cli.video.sample import spread
+from virst_cli.training.packing import PackedLayout
 
 Losses = dict[str, Tensor]
 ANCHOR_GAPS = (3, 9)  # 3 to 8 frames from one anchor to the next, as virst-nano has them in chunks of 100 to 256 frames
@@ -41,7 +41,7 @@ class Seen:
 
 
 @dataclass
-class Asked:
+class Prompted:
     """What the SegPrompter makes of R sentences."""
 
     prompts: Tensor  # R,10,T,C
@@ -96,7 +96,7 @@ class Teacher(nn.Module):
     def read(self, batch: Batch, visual: Tensor) -> Tensor:
         """[SEG] states (B,S,10,D) from visual tokens (B,V,D); V may be 0."""
         embed = self.model.language_model.embed_tokens
-        layout = Layout.of(batch.prompts, visual.shape[1], self.device)
+        layout = PackedLayout.of(batch.prompts, visual.shape[1], self.device)
         prefix = embed(torch.tensor(batch.prompts[0][0].prefix, device=self.device)).expand(len(visual), -1, -1)
         embeddings = torch.cat([prefix, visual.to(prefix.dtype), embed(layout.tokens)], 1)
         hidden = self.model.language_model(embeddings, layout.positions, layout.mask())
@@ -127,14 +127,14 @@ class Teacher(nn.Module):
         grids = self.model.fusion.seg_prompter.look(seen.features.coarse.unflatten(0, (clips, frames)))  # B,T,cells,C
         return grids.repeat_interleave(batch.targets.shape[1], 0)
 
-    def ask(self, batch: Batch, seen: Seen, states: Tensor) -> Asked:
+    def ask(self, batch: Batch, seen: Seen, states: Tensor) -> Prompted:
         """States (B,S,10,D) through the SegPrompter, R = B*S."""
         grids = self.grids(batch, seen)
         rows = max(1, IN_CACHE // grids.shape[1] ** 2) if self.device.type == "cpu" else len(grids)
         with self.few_tokens():
             parts = [self._looked(*part) for part in zip(states.flatten(0, 1).split(rows), grids.split(rows), strict=True)]
         prompts, attention = (torch.cat(part) for part in zip(*parts, strict=True))
-        return Asked(prompts, grids, attention)
+        return Prompted(prompts, grids, attention)
 
     def _looked(self, states: Tensor, grids: Tensor) -> tuple[Tensor, Tensor]:
         """Prompts and attention of some rows."""
@@ -147,7 +147,7 @@ class Teacher(nn.Module):
     # --- losses ----------------------------------------------------------------------------------------------
 
     def masks_match(
-        self, batch: Batch, seen: Seen, asked: Asked, targets: Tensor, looks: int, generator: torch.Generator
+        self, batch: Batch, seen: Seen, asked: Prompted, targets: Tensor, looks: int, generator: torch.Generator
     ) -> Losses:
         """Masks of `looks` random frames a sentence, as the prompts make them; targets (B,S,K)."""
         clips, queries = targets.shape[:2]
@@ -192,7 +192,7 @@ class Teacher(nn.Module):
         tracked: list[Losses] = []
         gap = int(torch.randint(*ANCHOR_GAPS, (), generator=generator))
         with self.few_tokens():
-            for t in spread(frames, -(-frames // gap)):  # also frames before the first and after the last
+            for t in evenly_spaced(frames, -(-frames // gap)):  # also frames before the first and after the last
                 anchors[t] = seg.anchor(at(t), prompts[:, :, t].contiguous())
                 asked.append(compared(t, targets))
             shown = batch.shown(clip, {t: anchor.logits[:, 0] for t, anchor in anchors.items()})

@@ -12,11 +12,13 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from virst_cli.training.loop import Progress, Trainer
-from virst_cli.training.setup import Job
+from virst_cli.training.loop import StepReport, Trainer
+from virst_cli.training.setup import TrainingJob
 
 
-def train(job: Job, report: Callable[[Progress], None], *, workers: int | None = None, until: float | None = None) -> Trainer:
+def train(
+    job: TrainingJob, report: Callable[[StepReport], None], *, workers: int | None = None, until: float | None = None
+) -> Trainer:
     """Do a job; from the state in its folder it goes on. Returns the first process's trainer.
 
     workers: processes; one a core by default.  until: `time.monotonic` at which to stop and save.
@@ -48,14 +50,14 @@ def train(job: Job, report: Callable[[Progress], None], *, workers: int | None =
             dist.destroy_process_group()
 
 
-def _join(rank: int, count: int, address: str, job: Job, until: float | None) -> None:
+def _join(rank: int, count: int, address: str, job: TrainingJob, until: float | None) -> None:
     dist.init_process_group("gloo", init_method=address, rank=rank, world_size=count)
     torch.set_num_threads(1)
     _work(job, until, lambda progress: None)
     dist.destroy_process_group()
 
 
-def _work(job: Job, until: float | None, report: Callable[[Progress], None], drawers: int = 0) -> Trainer:
+def _work(job: TrainingJob, until: float | None, report: Callable[[StepReport], None], drawers: int = 0) -> Trainer:
     trainer = job.trainer(drawers)
     trainer.run(report, until=until)
     return trainer

@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from virst_cli.errors import VideoError
+from virst_cli.files import shown
 from virst_cli.video import mp4, source
 from virst_cli.video.ffmpeg import Ffmpeg
 
@@ -50,7 +51,7 @@ def read_header(path: Path) -> Header:
     try:
         child.wait(PATIENCE)
     except subprocess.TimeoutExpired:
-        raise VideoError(f"{source.shown(path)}: no frame could be decoded within {PATIENCE} seconds") from None
+        raise VideoError(f"{shown.shown(path)}: no frame could be decoded within {PATIENCE} seconds") from None
     finally:
         child.kill()
     return _parse(path, log, child.errors)
@@ -65,7 +66,7 @@ def _parse(path: Path, log: list[str], errors: list[str]) -> Header:
     chosen = next((s for s in streams if s[2] == "Video" and int(s[1]) == mapped and "attached pic" not in s[4]), None)
     first = next((match for match in map(_FIRST.match, log[begin:]) if match), None)
     if chosen is None or first is None:
-        raise VideoError(f"{source.shown(path)}: {_reason(streams, errors)}")
+        raise VideoError(f"{shown.shown(path)}: {_reason(streams, errors)}")
 
     sound = next((s for s in streams if s[2] == "Audio"), None)
     clock = re.search(r"Duration: (?:(\d+):(\d\d):(\d\d\.\d+)|N/A)(?:, start: (-?[\d.]+))?", log[begin])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from virst_cli.video import folder
+from virst_cli.video import frame_folder
 from virst_cli.video.header import read_header
 from virst_cli.video.source import is_folder
 
@@ -25,9 +25,11 @@ class VideoInfo:
 def probe(path: Path) -> VideoInfo:
     """Describes a video file or a folder of frames. Raises `VideoError`, within 5 seconds, if it is neither."""
     if is_folder(path):
-        files = folder.frame_files(path)
-        width, height = folder.common_size(files)
-        return VideoInfo(path, width, height, folder.RATE, len(files), float(len(files) / folder.RATE), has_audio=False)
+        files = frame_folder.frame_files(path)
+        width, height = frame_folder.common_size(files)
+        return VideoInfo(
+            path, width, height, frame_folder.RATE, len(files), float(len(files) / frame_folder.RATE), has_audio=False
+        )
     header = read_header(path)
     return VideoInfo(
         path,

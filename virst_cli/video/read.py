@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from virst_cli.errors import VideoError
-from virst_cli.video import folder
+from virst_cli.files.shown import shown
+from virst_cli.video import frame_folder
 from virst_cli.video.decode import Decoding
 from virst_cli.video.header import read_header
-from virst_cli.video.source import is_folder, shown
+from virst_cli.video.source import is_folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +50,10 @@ def read(path: Path, *, start: float = 0.0, end: float | None = None) -> Generat
 
 def _from_folder(path: Path, start: float, stop: float) -> Generator[Frame, None, int]:
     """Yields the frames, returns how many they were."""
-    files = folder.frame_files(path)
-    times = [float(number / folder.RATE) for number in range(len(files))]
+    files = frame_folder.frame_files(path)
+    times = [float(number / frame_folder.RATE) for number in range(len(files))]
     wanted = [number for number, time in enumerate(times) if start <= time < stop]
-    for index, picture in enumerate(folder.pictures([files[number] for number in wanted])):
+    for index, picture in enumerate(frame_folder.pictures([files[number] for number in wanted])):
         yield Frame(index, times[wanted[index]], np.array(picture))
     return len(wanted)
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from virst_cli.errors import DiskFull, OutputError, VirstError
+from virst_cli.files import shown
 from virst_cli.video import matroska, sound, source
 from virst_cli.video.ffmpeg import Ffmpeg
 from virst_cli.video.matroska import Pixels
@@ -152,7 +153,7 @@ class VideoWriter:
 
     def _error(self, reason: OSError | ValueError | str) -> VirstError:
         text = (reason.strerror or str(reason)) if isinstance(reason, OSError) else str(reason)
-        name = source.shown(self._path)
+        name = shown.shown(self._path)
         if any(os.strerror(code) in text for code in _NO_ROOM):
             return DiskFull(f"{name}: no room to write it ({text}); free some space and run again with --resume")
         return OutputError(f"{name}: can't be written: {text}")

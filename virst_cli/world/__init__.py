@@ -5,8 +5,8 @@ virst-nano learns from it, `virst world` writes it to disk, and tests use it whe
 
 from virst_cli.world.clip import make_clip
 from virst_cli.world.grammar import vocabulary
-from virst_cli.world.layout import write_mevis
 from virst_cli.world.things import COLOURS, EVENTS, KINDS, SIZES, STATES, TYPES, Clip, Event, Sentence, Thing
+from virst_cli.world.write_mevis import write_mevis
 
 __all__ = [
     "COLOURS",

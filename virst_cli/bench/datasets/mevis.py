@@ -9,7 +9,7 @@ What `virst world` writes has this layout too, with a type for every sentence. (
 
 from pathlib import Path
 
-from virst_cli.bench.datasets.masks import MaskTable
+from virst_cli.bench.datasets.mask_files import MaskTable
 from virst_cli.bench.datasets.on_disk import DiskSet
 from virst_cli.bench.datasets.place import Place
 from virst_cli.bench.datasets.tables import Said, Video, read_json, read_videos

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from virst_cli.bench.datasets.frames import find_frames
+from virst_cli.bench.datasets.frame_files import find_frames
 from virst_cli.bench.datasets.tables import Video
 from virst_cli.bench.samples import Expression, Sample
-from virst_cli.outputs.manifest import identity
+from virst_cli.outputs.request_key import file_identity
 
 
 class DiskSet(ABC):
@@ -55,7 +55,7 @@ class DiskSet(ABC):
 def _state(folder: Path) -> list[int] | None:
     """Bytes of a folder's files together, and when one was last changed; None without a folder."""
     try:
-        state = identity(folder)
+        state = file_identity(folder)
     except OSError:
         return None
     return [state["bytes"], state["mtime_ns"]]

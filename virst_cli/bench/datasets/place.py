@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from virst_cli.errors import UsageError, listed
-from virst_cli.video.source import shown
+from virst_cli.errors import UsageError
+from virst_cli.files.shown import listed, shown
 
 LISTED = 8  # names of what was found instead
 

@@ -10,7 +10,7 @@ Predictions lie in SOURCE_VIDEO_OBJECT/EXPRESSION, for expressions are numbered 
 from collections.abc import Mapping
 from pathlib import Path
 
-from virst_cli.bench.datasets.masks import require_masks
+from virst_cli.bench.datasets.mask_files import require_masks
 from virst_cli.bench.datasets.mevis import META, PICTURES
 from virst_cli.bench.datasets.on_disk import DiskSet
 from virst_cli.bench.datasets.place import Place
@@ -19,7 +19,7 @@ from virst_cli.bench.mask_file import read_cut
 from virst_cli.bench.metrics import Cut
 from virst_cli.bench.samples import Expression, Sample
 from virst_cli.errors import UsageError
-from virst_cli.video.folder import open_picture
+from virst_cli.video.frame_folder import open_picture
 
 ANNOTATIONS = "Annotations"
 PLACE = Place(

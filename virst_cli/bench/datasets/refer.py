@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from virst_cli.bench.annotators import ANNOTATORS, described_by_four, merge
-from virst_cli.bench.datasets.masks import MaskTable
+from virst_cli.bench.datasets.mask_files import MaskTable
 from virst_cli.bench.datasets.on_disk import DiskSet
 from virst_cli.bench.datasets.place import Place
 from virst_cli.bench.datasets.tables import Video, read_pickle, read_videos
 from virst_cli.bench.samples import Expression, Hidden, Labels, Sample
 from virst_cli.errors import UsageError
-from virst_cli.video.folder import open_picture
-from virst_cli.video.source import shown
+from virst_cli.files.shown import shown
+from virst_cli.video.frame_folder import open_picture
 
 META, TEST = (f"meta_expressions/{split}/meta_expressions.json" for split in ("valid", "test"))
 PICTURES, MASKS, ANNOTATIONS = "valid/JPEGImages", "valid/mask_dict.pkl", "valid/Annotations"

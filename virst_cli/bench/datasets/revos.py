@@ -9,7 +9,7 @@ The published mask_dict_foreground.json is not read: it holds what mask_dict.jso
 
 from pathlib import Path
 
-from virst_cli.bench.datasets.masks import MaskTable
+from virst_cli.bench.datasets.mask_files import MaskTable
 from virst_cli.bench.datasets.mevis import MASKS, PICTURES, annotations, every_annotation
 from virst_cli.bench.datasets.on_disk import DiskSet
 from virst_cli.bench.datasets.place import Place

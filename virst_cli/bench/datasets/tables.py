@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from virst_cli.errors import UsageError
-from virst_cli.video.source import shown
+from virst_cli.files.shown import shown
 
 
 @dataclass(frozen=True)

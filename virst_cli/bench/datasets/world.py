@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from virst_cli import __version__
 from virst_cli.bench.samples import Expression, Sample
 from virst_cli.errors import UsageError
+from virst_cli.version import __version__
 
 KEY = 0xBE7C  # says bench, nearly
 SENTENCES = 6  # per video, as `virst world` writes them
