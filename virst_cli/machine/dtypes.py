@@ -22,7 +22,7 @@ def resolve_dtype(name: str, *, language_width: int, on_device: bool) -> str:
 
 
 def cpu_has_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 natively. Where it does not, products take thirty times as long as in float32."""
+    """Whether this processor multiplies bfloat16 natively; elsewhere products take thirty times as long as in float32."""
     import torch
 
     there = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
