@@ -15,13 +15,14 @@ from virst_cli.version import __version__
 
 if TYPE_CHECKING:
     from virst_cli.segmenter.load import load
-    from virst_cli.segmenter.segmenter import FrameResult, Segmenter
+    from virst_cli.segmenter.segmenter import Segmenter
+    from virst_cli.segmenter.tracking_pass import FrameResult
 
 __all__ = ["FrameResult", "Segmenter", "__version__", "load"]
 
 _HOMES = {
     "load": "virst_cli.segmenter.load",
-    "FrameResult": "virst_cli.segmenter.segmenter",
+    "FrameResult": "virst_cli.segmenter.tracking_pass",
     "Segmenter": "virst_cli.segmenter.segmenter",
 }
 

@@ -54,21 +54,21 @@ def test_masks_are_the_same_whether_or_not_the_model_stays_in_memory(clips: list
     masks = []
     for stay in Residency:
         work = worker(random_model, tmp_path / stay.value)
-        work._segmenter.parts.stay = stay
+        work._segmenter.parts.residency = stay
         assert [work(task, silent).error for task in tasks(clips)] == [None, None]
         masks.append([(tmp_path / stay.value / task.folder / "masks.jsonl").read_bytes() for task in tasks(clips)])
     assert masks[0] == masks[1] == masks[2]
 
 
 @pytest.mark.parametrize(
-    ("free", "stays"), [(10**10, Residency.everything), (10**7, Residency.nothing), (None, Residency.nothing)]
+    ("free", "stays"), [(10**10, Residency.EVERYTHING), (10**7, Residency.NOTHING), (None, Residency.NOTHING)]
 )
 def test_a_large_model_stays_in_memory_where_there_is_room(
     free: int | None, stays: Residency, random_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("virst_cli.checkpoints.sizes.SMALL_MODEL_BYTES", 0)
     monkeypatch.setattr("virst_cli.segmenter.load.free_bytes", lambda: free)
-    assert worker(random_model, tmp_path)._segmenter.parts.stay is stays
+    assert worker(random_model, tmp_path)._segmenter.parts.residency is stays
 
 
 def test_a_finished_run_of_another_request_is_refused_and_left_alone(clips: list[Path], random_model: Path, tmp_path: Path):

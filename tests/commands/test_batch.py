@@ -245,7 +245,7 @@ def test_on_a_terminal_there_are_bars_and_every_line_stays(videos: Path, seeing:
             while more := terminal.read(4096):
                 shown += more
     assert batch.returncode == 0, shown
-    for said in ("videos", "track", "[1/1] one.mp4: 4 frames, 1 of 1 found", "one.virst/run.json\r\n", "sentences"):
+    for said in ("videos", "propagate", "[1/1] one.mp4: 4 frames, 1 of 1 found", "one.virst/run.json\r\n", "sentences"):
         assert said.encode() in shown
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.commands.conftest import Virst
 from tests.video.making import FAST, Maker
+from virst_cli.stages import MODEL_STAGES
 
 
 def test_it_names_versions_device_memory_ffmpeg_disk_and_models(virst: Virst, own_home: None):
@@ -31,7 +32,8 @@ def test_it_says_what_each_stage_takes_with_each_model_as_a_dry_run_does(
     assert takes["model mine"] == takes["model yours"]  # the machine's speed is measured once
     for topic in models:
         said = takes[topic]
-        assert list(said["memory_by_stage"]) == list(said["seconds_by_stage"]) == ["look", "anchor", "reason", "track"]
+        assert list(said["memory_by_stage"]) == ["look", "reason", "fuse", "anchor", "propagate"]
+        assert list(said["seconds_by_stage"]) == [*said["memory_by_stage"], "write"]
         assert said["memory_bytes"] == max(said["memory_by_stage"].values())
         assert said["seconds"] == pytest.approx(sum(said["seconds_by_stage"].values()), abs=0.01)
         assert min(said["seconds_by_stage"].values()) > 0
@@ -49,7 +51,7 @@ def test_each_model_has_a_line_for_memory_and_disk_and_one_for_time(virst: Virst
     memory, time = lines[at + 1 :]
     assert memory.strip().startswith("memory: about ") and "; disk: about " in memory
     assert time.strip().startswith("time: about ")
-    for stage in ("look", "anchor", "reason", "track"):
+    for stage in MODEL_STAGES:
         assert f"{stage} " in memory and f"{stage} " in time
 
 

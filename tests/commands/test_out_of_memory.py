@@ -10,12 +10,18 @@ import pytest
 from tests.commands.running import ROOT, environment
 from tests.small_model import wide
 
-STAGES = {"look": "_visual_tokens", "anchor": "_encode", "reason": "_reason", "track": "track"}  # and where each begins
+STAGES = {  # and where each begins
+    "look": "segmenter.Segmenter._visual_tokens",
+    "reason": "segmenter.Segmenter._reason",
+    "fuse": "feature_cache.FeatureCache.encode",
+    "anchor": "tracking_pass.TrackingPass.anchor",
+    "propagate": "tracking_pass.TrackingPass.propagate",
+}
 # Imports once, then forks for each stage a process that gets no more address space than it has by then.
 PROGRAM = """
 import json, os, resource, sys
 import torch
-import virst_cli.runs.run; from virst_cli.segmenter import segmenter
+import virst_cli.runs.run; from virst_cli.segmenter import feature_cache, segmenter, tracking_pass
 from virst_cli.app import run
 
 torch.set_num_threads(1)
@@ -33,8 +39,9 @@ for stage, name in stages.items():
     pid = os.fork()
     if pid == 0:
         os.dup2(os.open(f"{stage}.err", os.O_WRONLY | os.O_CREAT), 2)
-        owner = segmenter.Segmenter if hasattr(segmenter.Segmenter, name) else segmenter._Run
-        setattr(owner, name, squeezed(getattr(owner, name)))
+        module, owner, method = name.split(".")
+        owner = getattr(globals()[module], owner)
+        setattr(owner, method, squeezed(getattr(owner, method)))
         os._exit(run([*arguments, "-o", stage]))
     codes[stage] = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 print(json.dumps(codes))
@@ -59,7 +66,7 @@ def test_one_line_names_the_stage_and_what_helps(stage: str, squeezed: tuple[Pat
     said = (folder / f"{stage}.err").read_text()
     assert codes[stage] == 5, said
     (line,) = said.splitlines()
-    places = {f"'{stage}'", "'write'"} if stage == "track" else {f"'{stage}'"}  # frames are tracked and written by turns
+    places = {f"'{stage}'", "'write'"} if stage == "propagate" else {f"'{stage}'"}  # frames are tracked and written in turn
     assert any(line.startswith(f"virst: error: out of memory at {place} (peak ") for place in places), line
     assert " free); try " in line
     assert "--dtype bfloat16" in line

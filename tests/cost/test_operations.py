@@ -9,12 +9,13 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from tests.small_model import SMALL
-from virst_cli.cost.operations import Operations, encoder_macs, language_macs, tracking_macs, vision_macs
+from virst_cli.cost.operations import Operations, decoder_macs, encoder_macs, language_macs, tracking_macs, vision_macs
 from virst_cli.cost.peak_memory import PROMPT_TOKENS
 from virst_cli.model.config import CLIP_FRAMES, RECENT_FRAMES, VIRST_NANO, VirstConfig
 from virst_cli.model.language import LanguageModel
 from virst_cli.model.seg_model import SegModel
 from virst_cli.model.virst import Vision
+from virst_cli.stages import Stage
 from virst_cli.tracking.schedule import Plan, split_into_chunks
 
 both = pytest.mark.parametrize("config", [SMALL, VIRST_NANO], ids=lambda config: config.name)
@@ -56,6 +57,16 @@ def test_reason(config: VirstConfig):
     assert language_macs(config, 8, 1) == pytest.approx(work, rel=0.25)
 
 
+def test_anchor():
+    config = SMALL
+    model = SegModel(config.segmentation).eval()
+    side = config.segmentation.image_size
+    with torch.inference_mode():
+        features = model.encode(torch.randn(1, 3, side, side))
+    prompts = torch.randn(1, 10, config.segmentation.width)
+    assert decoder_macs(config) == pytest.approx(counted(lambda: model.anchor(features, prompts)), rel=0.25)
+
+
 def test_the_published_tracker_is_mostly_memory_attention():
     """At small sizes the mask decoder is most of it, which is left out: so the memory attention alone is compared."""
     config = SMALL
@@ -74,7 +85,7 @@ def test_the_published_tracker_is_mostly_memory_attention():
 def test_a_longer_video_only_takes_more_tracking():
     def run(frames: int) -> dict[str, int]:
         plan = Plan.of(frames)
-        return Operations(SMALL, frames, len(plan.looks), split_into_chunks(frames, plan)).by_stage()
+        return Operations(SMALL, frames, len(plan.lm_frames), split_into_chunks(frames, plan)).by_stage()
 
     short, long = run(100), run(200)
-    assert {stage for stage in short if long[stage] > short[stage]} == {"track"}
+    assert {stage for stage in short if long[stage] > short[stage]} == {Stage.PROPAGATE}

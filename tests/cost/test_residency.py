@@ -7,9 +7,9 @@ from virst_cli.errors import OutOfMemory
 
 GB = 10**9
 TAKES = {
-    Residency.everything: {"look": 17 * GB, "reason": 18 * GB},
-    Residency.eyes: {"look": 2 * GB, "reason": 4 * GB},
-    Residency.nothing: {"look": GB, "reason": 2 * GB},
+    Residency.EVERYTHING: {"look": 17 * GB, "reason": 18 * GB},
+    Residency.ENCODERS: {"look": 2 * GB, "reason": 4 * GB},
+    Residency.NOTHING: {"look": GB, "reason": 2 * GB},
 }
 
 
@@ -19,26 +19,26 @@ def chosen(**given) -> Residency:
 
 @pytest.mark.parametrize(
     ("free", "stays"),
-    [(30 * GB, Residency.everything), (20 * GB, Residency.eyes), (5 * GB, Residency.nothing), (None, Residency.nothing)],
+    [(30 * GB, Residency.EVERYTHING), (20 * GB, Residency.ENCODERS), (5 * GB, Residency.NOTHING), (None, Residency.NOTHING)],
 )
 def test_a_large_model_stays_as_far_as_three_quarters_of_what_is_free_allow(free: int | None, stays: Residency):
     assert chosen(free=free) is stays
 
 
 @pytest.mark.parametrize(
-    ("limit", "stays"), [(18 * GB, Residency.everything), (4 * GB, Residency.eyes), (2 * GB, Residency.nothing)]
+    ("limit", "stays"), [(18 * GB, Residency.EVERYTHING), (4 * GB, Residency.ENCODERS), (2 * GB, Residency.NOTHING)]
 )
 def test_max_memory_says_how_much_room_there_is(limit: int, stays: Residency):
     assert chosen(free=GB, limit=limit) is stays
 
 
 def test_for_a_single_video_nothing_of_a_large_model_stays():
-    assert chosen(many=False, free=100 * GB) is Residency.nothing
+    assert chosen(many=False, free=100 * GB) is Residency.NOTHING
 
 
 def test_a_small_model_stays_whatever_is_free_unless_a_limit_forbids_it():
-    assert chosen(small=True, many=False, free=0) is Residency.everything
-    assert chosen(small=True, many=False, limit=2 * GB) is Residency.nothing
+    assert chosen(small=True, many=False, free=0) is Residency.EVERYTHING
+    assert chosen(small=True, many=False, limit=2 * GB) is Residency.NOTHING
 
 
 def test_a_limit_below_the_least_names_the_stage_and_both_sizes():

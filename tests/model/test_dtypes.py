@@ -95,7 +95,7 @@ def seg_model(segmenter: Segmenter, dtype: torch.dtype) -> Callable[[int], SegMo
 @each_precision
 def test_look_agrees_with_the_goldens(dtype: torch.dtype, segmenter: Segmenter):
     golden, merging = tensors("vision_tower.safetensors"), tensors("token_merging.safetensors")
-    with segmenter.parts.vision() as vision, segmenter.autocast():
+    with segmenter.parts.vision() as vision, segmenter.parts.autocast():
         for clips in ("clips", "image"):
             close("vision tower", vision.vision_tower(golden[clips].float()), golden[f"{clips}_tokens"], dtype, dtype)
         for case in ("video_random", "video_clustered", "video_tower"):
@@ -112,7 +112,7 @@ def test_look_agrees_with_the_goldens(dtype: torch.dtype, segmenter: Segmenter):
 @each_precision
 def test_fusions_agree_with_the_goldens(dtype: torch.dtype, segmenter: Segmenter):
     first, second = tensors("initial_fusion.safetensors"), tensors("seg_prompter.safetensors")
-    with segmenter.parts.fusion() as fusion, segmenter.autocast():
+    with segmenter.parts.fusion() as fusion, segmenter.parts.autocast():
         for case in ("T2", "T12"):
             seg = fusion.fuse_seg_tokens(first[f"{case}.seg_embeds"][0].to(dtype), features(first, case)[0])
             close("initial fusion", seg[None], first[f"{case}.output"], dtype, dtype)
@@ -130,7 +130,7 @@ def test_reason_agrees_with_the_goldens(case: str, dtype: torch.dtype, golden_fo
         said["expression"], question=said["question_template"], answer=said["answer_template"]
     )
     seg = golden["fused_seg_embeddings"][0] if said["initial_fusion"] else None
-    with segmenter.parts.language() as language, segmenter.autocast():
+    with segmenter.parts.language() as language, segmenter.parts.autocast():
         states = pack(golden["visual_tokens"][0].float(), [prompt], language.embed_tokens, seg).seg_states(language)
     close("language model", states, golden["seg_hidden_states"], dtype, dtype)
 
@@ -139,7 +139,7 @@ def test_reason_agrees_with_the_goldens(case: str, dtype: torch.dtype, golden_fo
 def test_anchors_agree_with_the_goldens(dtype: torch.dtype, segmenter: Segmenter, seg_model: Callable[[int], SegModel]):
     golden, said = tensors("sam2_anchor.safetensors"), facts("sam2_anchor.json")
     sam2, file = seg_model(said["sam_image_size"]), GOLDENS / said["frame_file"]
-    with segmenter.autocast():
+    with segmenter.parts.autocast():
         own = next(encoded(sam2, [frames_of(file.parent)[int(file.stem)]]))
         given = FrameFeatures(golden["high_res_s0"].to(dtype), golden["high_res_s1"].to(dtype), golden["vision_features"])
         tracked = sam2.anchor(given, golden["prompts"].to(dtype))
@@ -160,7 +160,7 @@ def test_memories_agree_with_the_goldens(dtype: torch.dtype, segmenter: Segmente
     sam2 = seg_model(facts("sam2_anchor.json")["sam_image_size"])
     logits = golden["selected_low_res"]
     coarse = golden["image_features_stride16"].expand(len(logits), -1, -1, -1)
-    with segmenter.autocast():
+    with segmenter.parts.autocast():
         memory, _ = sam2._encode_new_memory(
             current_vision_feats=[coarse.flatten(2).permute(2, 0, 1)],
             feat_sizes=[tuple(coarse.shape[-2:])],
@@ -202,7 +202,7 @@ def test_propagated_masks_agree_with_the_goldens(
             features = [*map(rounding(seed, dtype), maps)]
             yield propagated(sam2, features.__getitem__, said["frames"], of_anchor).tracked
 
-    with segmenter.autocast():
+    with segmenter.parts.autocast():
         ours = Propagation(nearest(runs(), used))
     close("propagated scores", ours.scores(), scores, dtype, dtype)
     for stage, far in off(ours).items():

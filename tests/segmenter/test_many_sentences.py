@@ -51,7 +51,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_twenty_sentences_take_one_look_and_one_pass_and_get_the_answers_of_twenty_runs(model, dtype, counted: Counter[str]):
     frames = [Frame(index, index / 8, rgb) for index, rgb in enumerate(make_clip(3, frames=8, size=(96, 80)).frames)]
-    segmenter = Segmenter(model, device=torch.device("cpu"), dtype=dtype, stay=Residency.nothing)
+    segmenter = Segmenter(model, device=torch.device("cpu"), dtype=dtype, residency=Residency.NOTHING)
     together = list(segmenter.stream(frames, SENTENCES, expected=8))
     assert counted == {"looks": 8 // CLIP_FRAMES, "passes": 1, "layers": SMALL.language.layers}
     assert len(SENTENCES) == together[0].masks.shape[0] == 20

@@ -12,7 +12,8 @@ from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.errors import SentenceError, UsageError
 from virst_cli.model.config import POINTER_FRAMES, VIRST_NANO
 from virst_cli.model.seg_model import FrameFeatures, SegModel
-from virst_cli.segmenter.segmenter import Segmenter, _Run
+from virst_cli.segmenter.segmenter import Segmenter
+from virst_cli.segmenter.tracking_pass import FrameResult, TrackingPass
 from virst_cli.tracking.memory_bank import MemoryBank
 from virst_cli.tracking.schedule import MAX_FUSION_FRAMES, Plan, split_into_chunks
 from virst_cli.video.read import Frame
@@ -105,15 +106,15 @@ def test_a_container_that_claims_too_many_or_too_few_frames_changes_nothing(rand
 
 def test_what_is_held_does_not_grow_with_the_video(random_model, monkeypatch: pytest.MonkeyPatch):
     held: Counter[str] = Counter()
-    step = _Run.track
+    step = TrackingPass.propagate
 
-    def watched(self: _Run, frame: Frame, tracker) -> object:
-        answer = step(self, frame, tracker)
-        held["features"] = max(held["features"], len(self._held))
-        held["memory"] = max(held["memory"], len(tracker.memory))
+    def watched(self: TrackingPass, frame: Frame) -> FrameResult:
+        answer = step(self, frame)
+        held["features"] = max(held["features"], len(self.cache))
+        held["memory"] = max(held["memory"], len(self.tracker.memory))
         return answer
 
-    monkeypatch.setattr(_Run, "track", watched)
+    monkeypatch.setattr(TrackingPass, "propagate", watched)
     list(segmenter(random_model, chunk=40).segment_frames(clip(200), ["the red dog"]))
     assert held["features"] <= MAX_FUSION_FRAMES
     assert held["memory"] <= 2 * MAX_FUSION_FRAMES // VIRST_NANO.segmentation.frames_per_anchor + POINTER_FRAMES

@@ -6,8 +6,10 @@ memory, disk: bytes; time: seconds; disk and time are None where they are not kn
 from collections.abc import Mapping
 from typing import Any
 
+from virst_cli.stages import Stage
 
-def in_words(memory: Mapping[str, int], disk: int | None, time: Mapping[str, float] | None) -> list[str]:
+
+def in_words(memory: Mapping[Stage, int], disk: int | None, time: Mapping[Stage, float] | None) -> list[str]:
     """Lines."""
     from virst_cli.machine.memory import readable
 
@@ -20,7 +22,7 @@ def in_words(memory: Mapping[str, int], disk: int | None, time: Mapping[str, flo
     return lines
 
 
-def for_json(memory: Mapping[str, int], disk: int | None, time: Mapping[str, float] | None) -> dict[str, Any]:
+def for_json(memory: Mapping[Stage, int], disk: int | None, time: Mapping[Stage, float] | None) -> dict[str, Any]:
     """An object's members."""
     return {
         "memory_bytes": max(memory.values()),

@@ -8,12 +8,15 @@ _CGROUP = Path("/sys/fs/cgroup")  # of a container, as it sees itself
 
 
 def peak_bytes() -> int:
-    """The most memory this process ever had, in bytes; on a GPU machine what the GPU held, if that is more."""
+    """The most memory that this process ever had, in bytes; or what it ever had on the GPU, if that is more."""
     return max(_peak_of_this_process(), gpu_memory()[0])
 
 
 def free_bytes() -> int | None:
-    """Memory that could still be had, in bytes: of the GPU if one is in use, else of the machine, as far as this process may."""
+    """Free memory in bytes: of the GPU if one is in use, else of the machine, within the limits of this process.
+
+    None where the system does not say.
+    """
     used, free = gpu_memory()
     if used:
         return free
@@ -22,7 +25,7 @@ def free_bytes() -> int | None:
 
 
 def release_freed() -> None:
-    """Hands memory that was freed back to the system; glibc keeps what it gave to anything smaller than 32 MB."""
+    """Returns freed memory to the system; glibc keeps blocks of less than 32 MB for itself otherwise."""
     if sys.platform == "linux":
         import ctypes
 
@@ -31,7 +34,7 @@ def release_freed() -> None:
 
 
 def readable(size: float) -> str:
-    """A number of bytes for people.
+    """A number of bytes, as people read it.
 
     >>> readable(1_234_567)
     '1.2 MB'
@@ -64,7 +67,7 @@ def _of_the_machine() -> int | None:
 
 
 def _of_the_container() -> int | None:
-    """What its limit leaves; files that were read and can be read again are no loss."""
+    """Bytes that the container's limit leaves. Cached pages of files count as free: the system drops them when it needs room."""
     with suppress(OSError, ValueError, IndexError):
         limit = int((_CGROUP / "memory.max").read_text())  # "max": there is none
         used = int((_CGROUP / "memory.current").read_text())
@@ -74,7 +77,7 @@ def _of_the_container() -> int | None:
 
 
 def _of_this_process() -> int | None:
-    """What `ulimit -v` leaves."""
+    """Bytes that `ulimit -v` leaves."""
     with suppress(ImportError, OSError, ValueError, IndexError):
         import resource
 
@@ -86,9 +89,9 @@ def _of_this_process() -> int | None:
 
 
 def gpu_memory() -> tuple[int, int]:
-    """Bytes at the peak and free now on the GPU; zeros where none is in use. Never imports torch itself."""
+    """(peak, free) bytes on the GPU; (0, 0) where none is in use. Does not import torch."""
     torch = sys.modules.get("torch")
-    with suppress(Exception):  # half-imported, or broken by the very shortage that is to be explained
+    with suppress(Exception):  # torch may be half-imported, or broken by the very lack of memory that is being reported
         if torch is not None and torch.cuda.is_initialized():
             return int(torch.cuda.max_memory_allocated()), int(torch.cuda.mem_get_info()[0])
     return 0, 0

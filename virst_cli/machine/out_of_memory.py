@@ -44,7 +44,7 @@ def out_of_memory(stage: str | None = None, remedies: Sequence[str] = ()) -> Out
     left = "" if free is None else f", {readable(free)} free"
     tried = list(remedies) or ["--dtype bfloat16", "fewer sentences at once", "--device cpu" if used else "a smaller --model"]
     what = " or ".join(tried) if len(tried) < 3 else f"{', '.join(tried[:-1])}, or {tried[-1]}"
-    where = "" if stage is None else f" at {stage!r}"
+    where = "" if stage is None else f" at {str(stage)!r}"
     return OutOfMemory(f"out of memory{where} (peak {readable(peak_bytes())}{left}); try {what}")
 
 

@@ -20,6 +20,7 @@ from virst_cli.errors import VirstError
 from virst_cli.machine.memory import free_bytes, readable
 from virst_cli.runs.estimate import Estimate
 from virst_cli.runs.job import Request
+from virst_cli.stages import Stage
 from virst_cli.version import __version__
 from virst_cli.video.ffmpeg import binary
 from virst_cli.video.probe import VideoInfo
@@ -33,9 +34,9 @@ LITTLE_DISK = 1_000_000_000
 class Takes:
     """What the example takes with a model, as an `Estimate` says it."""
 
-    memory: dict[str, int]  # bytes at the peak of each stage
+    memory: dict[Stage, int]  # bytes at the peak of each stage
     disk: int | None  # bytes
-    time: dict[str, float] | None  # seconds of each stage
+    time: dict[Stage, float] | None  # seconds of each stage
 
 
 @dataclass(frozen=True)

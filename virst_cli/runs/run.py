@@ -4,7 +4,6 @@ A run that is interrupted goes on at the end of its last finished chunk. The pic
 from the record, so that all files are those of an uninterrupted run.
 """
 
-import platform
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,16 +16,19 @@ import torch
 from virst_cli.errors import OutputError
 from virst_cli.files.atomic import remove
 from virst_cli.files.lock import Lock
-from virst_cli.machine import memory, out_of_memory
+from virst_cli.machine import memory
+from virst_cli.machine.devices import device_name
+from virst_cli.machine.out_of_memory import is_out_of_memory, out_of_memory
 from virst_cli.outputs.record import Record
 from virst_cli.outputs.record_writer import RecordWriter
 from virst_cli.outputs.renderings import FORMATS, Renderings, planned, render
 from virst_cli.runs import resume_state
 from virst_cli.runs.job import Job
+from virst_cli.segmenter.frames import VideoFrames
 from virst_cli.segmenter.load import load
-from virst_cli.segmenter.segmenter import Frames, Segmenter
-from virst_cli.stages import OnProgress
-from virst_cli.version import __version__
+from virst_cli.segmenter.segmenter import Segmenter
+from virst_cli.stages import OnProgress, Stage, ignore_progress
+from virst_cli.version import versions
 
 
 @dataclass(frozen=True)
@@ -46,30 +48,28 @@ class Result:
 class Run:
     """A job with its model opened; `segment` does it."""
 
-    def __init__(
-        self, job: Job, report: OnProgress = lambda stage, done, total: None, *, segmenter: Segmenter | None = None
-    ) -> None:
-        """report: called with stage ("look", "anchor", "reason", "track", "write"), how much is done, and of how much.
+    def __init__(self, job: Job, on_progress: OnProgress = ignore_progress, *, segmenter: Segmenter | None = None) -> None:
+        """Opens the job's model.
 
+        on_progress: called with a stage, how much of it is done, and how much there is.
         segmenter: the job's model, where it is open already.
         """
         request = job.request
         self.job = job
-        self.clock = _Clock(report)
+        self.timer = _StageTimer(on_progress)
         self.segmenter = segmenter or load(
             job.model, device=request.device, dtype=request.dtype, chunk=request.chunk, faithful=request.faithful,
             max_memory=request.max_memory, many=False,
         )  # fmt: skip
         self.manifest = {
             **job.manifest(model=self.segmenter.name, device=self.device, dtype=self.dtype, chunk=self.segmenter.chunk),
-            "versions": {"virst": __version__, "torch": torch.__version__, "python": platform.python_version()},
+            "versions": versions(),
         }
 
     @property
     def device(self) -> str:
-        """`cpu`, or the accelerator with its product name: another one rounds differently, and its masks may differ."""
-        device = self.segmenter.parts.device
-        return f"cuda ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else device.type
+        """The device, with a GPU's product name: another one rounds differently, and its masks may differ."""
+        return device_name(self.segmenter.parts.device)
 
     @property
     def dtype(self) -> str:
@@ -84,15 +84,15 @@ class Run:
         before = _pictures_of(job.folder)
         with RecordWriter.open(job.folder, self.manifest, overwrite=overwrite, resume=resume) as record:
             going_on = self._state(record)
-            frames = Frames(job.request.video, job.request.start, job.request.end)
+            frames = VideoFrames(job.request.video, job.request.start, job.request.end)
             with self._renderings(job.formats) as renderings:
                 self._go_on(record, renderings, frames)
                 self._track(record, renderings, frames, going_on)
                 pictures = self._close(renderings)
             result = {
                 "expected_frames": job.expected_frames,
-                "warning": frames.broken,
-                "timings": self.clock.seconds,
+                "warning": frames.truncated,
+                "timings": self.timer.seconds,
                 "peak_memory_bytes": memory.peak_bytes(),
                 "files": [path.name for path in job.files],
             }
@@ -100,7 +100,7 @@ class Run:
             written = record.finish(result)
         for stale in before - set(pictures):  # of an older run, whose record is gone
             remove(stale)
-        return Result(Record.open(job.folder), (*pictures, *written), frames.broken)
+        return Result(Record.open(job.folder), (*pictures, *written), frames.truncated)
 
     def _state(self, record: RecordWriter) -> dict[str, torch.Tensor] | None:
         """What an interrupted run remembered; the record is cut to the frames from which it can go on."""
@@ -125,13 +125,13 @@ class Run:
             end=request.end,
         )
 
-    def _go_on(self, record: RecordWriter, renderings: Renderings, frames: Frames) -> None:
+    def _go_on(self, record: RecordWriter, renderings: Renderings, frames: VideoFrames) -> None:
         """Renders again what an interrupted run had recorded."""
         if record.frames_done:
             render(record.rows(), islice(frames, record.frames_done), renderings)
 
     def _track(
-        self, record: RecordWriter, renderings: Renderings, frames: Frames, going_on: dict[str, torch.Tensor] | None
+        self, record: RecordWriter, renderings: Renderings, frames: VideoFrames, going_on: dict[str, torch.Tensor] | None
     ) -> None:
         def keep(done: int, tensors: dict[str, torch.Tensor]) -> None:
             record.sync()  # the frames first: a state must never be ahead of its record
@@ -141,26 +141,26 @@ class Run:
             frames,
             self.job.request.sentences,
             expected=self.job.expected_frames,
-            report=self.clock,
+            on_progress=self.timer,
             state=going_on,
             keep_state=keep,
         )
         try:
             with closing(answers):  # type: ignore[type-var]  # a generator, which is closed to end its ffmpeg
                 for answer in answers:
-                    with self.clock.writing():
+                    with self.timer.writing():
                         record.append(answer.index, answer.time, answer.masks, answer.scores.tolist())
                         renderings.write(answer.index, answer.time, answer.rgb, answer.masks)
         except Exception as error:
-            if out_of_memory.is_out_of_memory(error):  # while a frame was decoded or written; the segmenter names its own stages
-                raise out_of_memory.out_of_memory(self.clock.stage) from error
+            if is_out_of_memory(error):  # while a frame was decoded or written; the segmenter names its own stages
+                raise out_of_memory(self.timer.stage) from error
             raise
 
     def _close(self, renderings: Renderings) -> list[Path]:
-        self.clock("write", 0, 1)
-        with self.clock.writing():
+        self.timer(Stage.WRITE, 0, 1)
+        with self.timer.writing():
             pictures = renderings.close()
-        self.clock("write", 1, 1)
+        self.timer(Stage.WRITE, 1, 1)
         return pictures
 
     def _render_missing(self, record: Record) -> Result:
@@ -169,35 +169,35 @@ class Run:
         missing = [f for f in job.formats if not all(path.exists() for path in planned(job.folder, record.sentences, [f]))]
         if missing:
             with Lock(job.folder), self._renderings(missing) as renderings:
-                render(record, Frames(request.video, request.start, request.end), renderings)
+                render(record, VideoFrames(request.video, request.start, request.end), renderings)
         return Result(record, tuple(job.files), record.run.get("warning"))
 
 
-class _Clock:
-    """Passes the progress on, and adds up how many seconds each stage takes."""
+class _StageTimer:
+    """Adds up the seconds of each stage from the reports of progress, which it passes on."""
 
-    def __init__(self, report: OnProgress) -> None:
-        self.seconds = {"look": 0.0, "anchor": 0.0, "reason": 0.0, "track": 0.0, "write": 0.0}
-        self.stage = "look"  # that was under way last
-        self._report = report
+    def __init__(self, on_progress: OnProgress) -> None:
+        self.seconds = {str(stage): 0.0 for stage in Stage}
+        self.stage: str = Stage.LOOK  # that reported last
+        self._on_progress = on_progress
         self._last = time.monotonic()
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """A stage came on; the time since the last call was spent in it."""
-        self._spent(stage)
+        """Reports progress; the time since the last call was spent in this stage."""
+        self._add(stage)
         self.stage = stage
-        self._report(stage, done, total)
+        self._on_progress(stage, done, total)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Writing happens in the middle of tracking, and is counted apart."""
-        self._spent("track")
-        self.stage = "write"
+        """Frames are written between two steps of propagation; the time of the block counts as writing."""
+        self._add(Stage.PROPAGATE)
+        self.stage = Stage.WRITE
         yield
-        self.stage = "track"
-        self._spent("write")
+        self.stage = Stage.PROPAGATE
+        self._add(Stage.WRITE)
 
-    def _spent(self, stage: str) -> None:
+    def _add(self, stage: str) -> None:
         now = time.monotonic()
         self.seconds[stage] += now - self._last
         self._last = now

@@ -1,8 +1,8 @@
-"""The model's parts, loaded for their stage and let go after it, or kept where there is room."""
+"""The parts of a model, each loaded for its stage and let go after it, or kept where there is room."""
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -18,17 +18,30 @@ from virst_cli.model.virst import Fusion, Vision
 
 
 class ModelParts:
-    """Gives each part of a model for as long as a `with` block lasts. `stay`: what stays in memory after it."""
+    """Gives each part of a model for as long as a `with` block lasts."""
 
     def __init__(
-        self, folder: ModelFolder, *, device: torch.device, dtype: torch.dtype, stay: Residency = Residency.everything
+        self,
+        folder: ModelFolder,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        residency: Residency = Residency.EVERYTHING,
     ) -> None:
-        self.folder, self.device, self.dtype, self.stay = folder, device, dtype, stay
-        self._kept: dict[str, nn.Module] = {}
+        """residency: which parts stay in memory after their block."""
+        self.folder, self.device, self.dtype, self.residency = folder, device, dtype, residency
+        self._loaded: dict[str, nn.Module] = {}
 
     @property
     def config(self) -> VirstConfig:
+        """The sizes of the model."""
         return self.folder.config
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Within the block, products are calculated in the model's dtype."""
+        if self.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, self.dtype)
 
     @contextmanager
     def vision(self) -> Iterator[Vision]:
@@ -37,26 +50,26 @@ class ModelParts:
             yield part
 
     @contextmanager
-    def language(self, passed: Callable[[int], None] = lambda done: None) -> Iterator[LanguageModel]:
-        """The language model; `passed` hears how many layers are done, if they pass through one by one."""
+    def language(self, on_layer: Callable[[int], None] = lambda done: None) -> Iterator[LanguageModel]:
+        """The language model. on_layer: called with the number of layers that are done, where they pass through one by one."""
 
         def make() -> LanguageModel:
-            if self.stay is Residency.everything:
+            if self.residency is Residency.EVERYTHING:
                 whole: LanguageModel = self._build(lambda: LanguageModel(self.config.language), "language_model.")
                 return whole
-            return streamed_language_model(self.folder, device=self.device, dtype=self.dtype, passed=passed).eval()
+            return streamed_language_model(self.folder, device=self.device, dtype=self.dtype, passed=on_layer).eval()
 
         with self._part("language", make) as part:
             yield part
 
     @contextmanager
     def fusion(self) -> Iterator[Fusion]:
-        """SAM2 and both fusions."""
+        """SAM 2 and both fusions."""
         with self._part("fusion", lambda: self._build(lambda: Fusion(self.config), "fusion.")) as part:
             yield part
 
     def embedded(self, ids: Sequence[int]) -> Tensor:
-        """Embeddings (len(ids),D) of tokens, without the rest of the language model."""
+        """Embeddings (len(ids), D) of tokens, read without the rest of the language model."""
         return StoredEmbeddings(self.folder, device=self.device, dtype=self.dtype).forward(torch.tensor(ids))
 
     def _build(self, make: Callable[[], Any], prefix: str) -> Any:
@@ -64,10 +77,11 @@ class ModelParts:
 
     @contextmanager
     def _part(self, name: str, make: Callable[[], Any]) -> Iterator[Any]:
-        stays = self.stay is Residency.everything or (self.stay is Residency.eyes and name != "language")
-        part = self._kept.get(name) or make()
+        residency = self.residency
+        stays = residency is Residency.EVERYTHING or (residency is Residency.ENCODERS and name != "language")
+        part = self._loaded.get(name) or make()
         if stays:
-            self._kept[name] = part
+            self._loaded[name] = part
         try:
             yield part
         finally:

@@ -23,12 +23,12 @@ PUBLISHED_CHUNK = SegmentationConfig.chunk  # frames that share anchors, as publ
 
 @dataclass(frozen=True)
 class Plan:
-    """Frames for the language model (`looks`), places in `looks` of those for the fusions, and prompt templates (from 1)."""
+    """The frames of a video that the model looks at, and the prompt templates that it is asked with."""
 
-    looks: tuple[int, ...]
-    fusion_places: tuple[int, ...]
-    question: int = 1
-    answer: int = 1
+    lm_frames: tuple[int, ...]  # frame numbers, for the language model
+    fusion_places: tuple[int, ...]  # places in `lm_frames` of the frames for the fusions
+    question: int = 1  # number of the question template, from 1
+    answer: int = 1  # number of the answer template, from 1
 
     @staticmethod
     def of(length: int, most: int = MAX_LM_FRAMES) -> "Plan":
@@ -36,13 +36,13 @@ class Plan:
 
         most: frames for the language model.
         """
-        looks = segment_centres(length, most)
-        return Plan(tuple(looks), tuple(evenly_spaced(len(looks), min(MAX_FUSION_FRAMES, len(looks)))))
+        lm_frames = segment_centres(length, most)
+        return Plan(tuple(lm_frames), tuple(evenly_spaced(len(lm_frames), min(MAX_FUSION_FRAMES, len(lm_frames)))))
 
     @property
     def fusion_frames(self) -> list[int]:
         """Frame numbers in order; a video of less than eight frames repeats its last one."""
-        return [self.looks[place] for place in self.fusion_places]
+        return [self.lm_frames[place] for place in self.fusion_places]
 
 
 @dataclass(frozen=True)

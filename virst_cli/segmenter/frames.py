@@ -1,0 +1,38 @@
+"""Frames that can be read more than once: the vision tower, the fusions and tracking each go through the video themselves."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from virst_cli.video.probe import probe
+from virst_cli.video.read import Frame, TruncatedVideo, read
+
+
+class VideoFrames:
+    """The frames of a video file or a folder of frames, in a range of seconds."""
+
+    def __init__(self, path: Path, start: float = 0.0, end: float | None = None) -> None:
+        self.path, self.start, self.end = path, start, end
+        self.truncated: str | None = None  # why the file breaks off, once that was seen
+
+    def expected(self) -> int | None:
+        """How many frames the file claims to hold; None where that is not known before reading."""
+        return probe(self.path).frames if self.start == 0 and self.end is None else None
+
+    def __iter__(self) -> Iterator[Frame]:
+        try:
+            yield from read(self.path, start=self.start, end=self.end)
+        except TruncatedVideo as error:
+            self.truncated = str(error)
+
+
+class NumberedFrames:
+    """The pictures of a sequence as frames; a sequence that loads its pictures on access stays as flat in memory as a file."""
+
+    def __init__(self, pictures: Sequence[np.ndarray]) -> None:
+        """pictures: (H, W, 3) uint8 each."""
+        self.pictures = pictures
+
+    def __iter__(self) -> Iterator[Frame]:
+        return (Frame(index, float(index), rgb) for index, rgb in enumerate(self.pictures))
