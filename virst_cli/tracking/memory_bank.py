@@ -1,4 +1,4 @@
-"""What tracking remembers: the anchors of this chunk and the one before it, and the frames just passed. No more than that."""
+"""The memory bank: anchors of this chunk and the one before, and the latest frames. It does not grow with the video."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,21 +9,21 @@ from virst_cli.model.seg_model import Tracked
 
 
 class MemoryBank:
-    """Anchors by frame number, in order; and the latest frames that are no anchors."""
+    """What tracking remembers of frames, by frame number and in their order."""
 
     def __init__(self) -> None:
         self.anchors: dict[int, Tracked] = {}
-        self.recent: dict[int, Tracked] = {}
-        self._newest: dict[int, Tracked] = {}
+        self.recent: dict[int, Tracked] = {}  # the latest frames that are not anchors
+        self._newest: dict[int, Tracked] = {}  # anchors of the current chunk
 
     def begin_chunk(self, anchors: Mapping[int, Tracked]) -> None:
-        """Take a chunk's anchors; those of the chunk before stay, as its last ones may be the nearest; older ones go."""
+        """Remembers a chunk's anchors. Those of the chunk before stay, as its last ones may be the nearest; older ones go."""
         ordered = dict(sorted(anchors.items()))
         self.anchors = {**self._newest, **ordered}
         self._newest = ordered
 
     def add(self, frame: int, tracked: Tracked) -> None:
-        """Remember a propagated frame, forget those that no later frame will look at."""
+        """Remembers a propagated frame, and forgets those that no later frame attends to."""
         self.recent[frame] = tracked
         for old in [number for number in self.recent if number <= frame - POINTER_FRAMES]:
             del self.recent[old]
@@ -32,7 +32,7 @@ class MemoryBank:
         return len(self.anchors) + len(self.recent)
 
     def state(self) -> dict[str, Tensor]:
-        """Everything as named tensors, to go on from later."""
+        """Everything that is remembered at the end of a chunk, as named tensors for `restore`."""
         return dict(self._tensors())
 
     def _tensors(self) -> Iterator[tuple[str, Tensor]]:
@@ -42,14 +42,14 @@ class MemoryBank:
                     yield f"{group}.{number}.{name}", value
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take up what `state` gave at the end of a chunk."""
+        """Remembers what `state` gave at the end of a chunk."""
         groups: dict[str, dict[int, dict[str, Tensor]]] = {"anchors": {}, "recent": {}}
         for key, value in state.items():
             group, number, name = key.split(".")
             groups[group].setdefault(int(number), {})[name] = value
         for group, frames in groups.items():
-            made = {number: Tracked(**fields) for number, fields in sorted(frames.items())}
+            tracked = {number: Tracked(**fields) for number, fields in sorted(frames.items())}
             if group == "anchors":
-                self.begin_chunk(made)
+                self.begin_chunk(tracked)
             else:
-                self.recent = made
+                self.recent = tracked

@@ -11,22 +11,25 @@ from virst_cli.tracking.memory_bank import MemoryBank
 
 
 class Tracker:
-    """Tracks n sentences through a video of `length` frames. Knows frame numbers and features, nothing of files or text."""
+    """Tracks n sentences through a video. It knows frame numbers and features, and nothing of files or text."""
 
     def __init__(self, seg_model: SegModel, length: int) -> None:
+        """length: frames of the video."""
         self.seg_model = seg_model
         self.length = length
         self.memory = MemoryBank()
-        self._absent: Tensor | None = None  # n   sentences whose target the chunk does not show, where the model has that rule
+        self._absent: Tensor | None = None  # n bool   sentences whose target this chunk does not show; see `present_from`
 
     def begin_chunk(self, features: Mapping[int, FrameFeatures], prompts: Mapping[int, list[Tensor]]) -> None:
-        """Answer the chunk's anchors from their prompts (n,10,C) alone, before any of its frames is tracked.
+        """Finds the masks of a chunk's anchors from their prompts alone, before any of its frames is tracked.
 
-        A one-frame video has two prompts for the same frame: the first answer is then a mask prompt for the second.
+        features: of the anchors, by frame number.
+        prompts: mask prompts (n, 10, C) of each anchor. A video of one frame has two prompts for it: the masks from the first are
+            then a mask prompt for the second.
         """
         anchors: dict[int, Tracked] = {}
-        for frame, asked in prompts.items():
-            for prompt in asked:
+        for frame, given in prompts.items():
+            for prompt in given:
                 earlier = anchors[frame].logits if frame in anchors else None
                 anchors[frame] = self.seg_model.anchor(features[frame], prompt, earlier)
         self.memory.begin_chunk(anchors)
@@ -35,15 +38,15 @@ class Tracker:
             self._absent = scores.amax(1) <= self.seg_model.config.present_from
 
     def step(self, frame: int, features: FrameFeatures) -> Tracked:
-        """The masks of the next frame. An anchor's stay as they are; any other frame attends to the memory."""
+        """The masks of the next frame. An anchor keeps its own; any other frame attends to the memory bank."""
         if frame in self.memory.anchors:
-            return self._judged(self.memory.anchors[frame])
+            return self._without_absent(self.memory.anchors[frame])
         tracked = self.seg_model.propagate(features, frame, self.memory.anchors, self.memory.recent, self.length)
         self.memory.add(frame, tracked)
-        return self._judged(tracked)
+        return self._without_absent(tracked)
 
-    def _judged(self, tracked: Tracked) -> Tracked:
-        """Without the masks of sentences that no anchor of the chunk is sure of: a score that is low in every frame is doubt."""
+    def _without_absent(self, tracked: Tracked) -> Tracked:
+        """Empties the masks of sentences that no anchor of the chunk is sure of: a low score in every anchor means doubt."""
         if self._absent is None:
             return tracked
         logits = tracked.logits.masked_fill(self._absent[:, None, None, None], NOTHING_SEEN)
