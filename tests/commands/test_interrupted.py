@@ -56,7 +56,7 @@ def test_after_kill_9_resume_gives_byte_identical_files(
 
     done = virst("segment", clip, *ASKED, "--model", seeing, "--resume")
     assert done.code == 0, done.err
-    assert "track 14/" in done.err, "it did not go on after the first chunk"
+    assert "propagate 14/" in done.err, "it did not go on after the first chunk"
     assert contents(tmp_path / "clip.virst") == contents(uninterrupted)
 
 
