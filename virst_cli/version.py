@@ -1,4 +1,8 @@
-"""The version of virst, and the versions of what decides about a run's masks."""
+"""The version of virst, and the versions of everything that decides about the masks of a run.
+
+`__version__` is the one place where the version is written: the package's metadata, `virst --version` and the records of runs all
+take it from here.
+"""
 
 import platform
 
