@@ -41,7 +41,7 @@ class Lock:
             self._lock.release()
 
     def _acquired(self) -> FileLock:
-        lock = FileLock(self.path, timeout=0)
+        lock = FileLock(self.path, timeout=0, thread_local=False)  # whichever thread closes it
         try:
             lock.acquire()
         except Timeout:
