@@ -1,5 +1,8 @@
 """The stream: what is shared between sentences, what is held, and how it goes on after an interruption. Weights are random."""
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -136,3 +139,34 @@ def test_a_sentence_that_would_change_the_prompt_is_refused_before_anything_is_r
 def test_no_sentence_is_an_error(random_model):
     with pytest.raises(UsageError):
         segmenter(random_model).segment_frames(clip(8), [])
+
+
+def test_one_sentence_may_be_a_string_and_several_a_generator(random_model):
+    model, frames = segmenter(random_model), clip(8)
+    alone = np.stack(list(model.segment_frames(frames, SENTENCES[0])))
+    np.testing.assert_array_equal(alone, np.stack(list(model.segment_frames(frames, [SENTENCES[0]]))))
+    together = np.stack(list(model.segment_frames(frames, (sentence for sentence in SENTENCES))))
+    assert together.shape[1] == len(SENTENCES)
+
+
+FORK = """
+import os, sys
+import numpy as np, torch, virst_cli
+torch.set_num_threads(2)
+model = virst_cli.load("~/model", device="cpu")
+frames = [np.zeros((64, 64, 3), np.uint8)] * 8
+list(model.segment_frames(frames, "the dog"))
+child = os.fork()
+if not child:
+    os._exit(len(list(model.segment_frames(frames, "the dog"))))
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_can_use_the_model_and_the_home_folder_is_found(random_model, tmp_path):
+    (tmp_path / "model").symlink_to(random_model)
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    command = [sys.executable, "-W", "ignore", "-c", FORK]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, timeout=60, check=True)
+    assert done.stdout == "8\n"

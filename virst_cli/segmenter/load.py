@@ -1,5 +1,6 @@
 """`virst_cli.load()`: from the name of a model to a `Segmenter` on the best device."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -15,6 +16,10 @@ from virst_cli.machine.devices import resolve_device
 from virst_cli.machine.dtypes import ITEM_BYTES, resolve_dtype
 from virst_cli.machine.memory import free_bytes
 from virst_cli.segmenter.segmenter import Segmenter
+
+if hasattr(os, "register_at_fork"):
+    # a forked process inherits none of its parent's threads and would wait for them forever
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 def load(
@@ -39,10 +44,12 @@ def load(
     max_memory: bytes of the device (on the CPU, of the machine) that it may take; by default most of what is free.
     many: more than one video is to come, so that weights that stay in memory save time.
 
+    A process that is forked after this can use the segmenter, on one thread of the CPU.
+
     Raises WeightsError when the model is missing or damaged, UsageError for a device, dtype or chunk that can't be used, and
     OutOfMemory when `max_memory` is too little for one sentence about a 720p video.
     """
-    folder = ModelFolder.open(find_model(None if model is None else str(model)))
+    folder = ModelFolder.open(find_model(None if model is None else str(Path(model).expanduser())))
     verify_once(folder.path)
     if chunk is not None and chunk < 1:
         raise UsageError("--chunk must be at least 1; leave it out for what suits the model")

@@ -73,7 +73,7 @@ class Segmenter:
     def segment(
         self,
         video: str | Path,
-        sentences: Sequence[str],
+        sentences: str | Iterable[str],
         *,
         start: float = 0.0,
         end: float | None = None,
@@ -85,19 +85,19 @@ class Segmenter:
         """Masks of a video for every sentence, frame by frame, as they are done.
 
         video: a file, or a folder of frames.
-        sentences: referring expressions; they are answered in one pass.
+        sentences: one referring expression or several; they are answered in one pass.
         start, end: the part of the video, in seconds.
         The other parameters are those of `stream`.
         Raises SentenceError and VideoError before the first frame.
         """
         prompts = self._prompts(sentences, plan)  # before the file is touched
-        frames = VideoFrames(Path(video), start, end)
+        frames = VideoFrames(Path(video).expanduser(), start, end)
         return self._stream(frames, prompts, plan, frames.expected(), on_progress, state, keep_state)
 
     def segment_frames(
         self,
         frames: Sequence[np.ndarray],
-        sentences: Sequence[str],
+        sentences: str | Iterable[str],
         *,
         plan: Plan | None = None,
         on_progress: OnProgress = ignore_progress,
@@ -118,7 +118,7 @@ class Segmenter:
     def stream(
         self,
         frames: Iterable[Frame],
-        sentences: Sequence[str],
+        sentences: str | Iterable[str],
         *,
         expected: int | None = None,
         plan: Plan | None = None,
@@ -129,7 +129,7 @@ class Segmenter:
         """Masks of any frames that can be iterated more than once; `segment` and `segment_frames` end up here.
 
         frames: of the video, numbered from 0.
-        sentences: referring expressions.
+        sentences: one referring expression or several.
         expected: how many frames there are, if that is known; a wrong number only costs a second look.
         plan: frames and prompt templates to use instead of the usual ones.
         on_progress: called with a stage, how much of it is done, and how much there is.
@@ -139,7 +139,8 @@ class Segmenter:
         """
         return self._stream(frames, self._prompts(sentences, plan), plan, expected, on_progress, state, keep_state)
 
-    def _prompts(self, sentences: Sequence[str], plan: Plan | None) -> list[Prompt]:
+    def _prompts(self, sentences: str | Iterable[str], plan: Plan | None) -> list[Prompt]:
+        sentences = [sentences] if isinstance(sentences, str) else list(sentences)
         if not sentences:
             raise UsageError('no sentence given; say what to find, for example "the dog that jumps last"')
         templates = {"question": plan.question, "answer": plan.answer} if plan else {}
