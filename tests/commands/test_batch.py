@@ -93,7 +93,7 @@ def test_fail_fast_stops_at_the_first_failure(videos: Path, seeing: Path, virst:
     jobs_file(tmp_path, (videos / "bad.mp4", "the dog"), (videos / "one.mp4", "the dog"))
     done = virst("batch", "jobs.csv", "--model", seeing, "--fail-fast", "-q")
     assert (done.code, done.out) == (1, "")
-    assert done.error == "virst: error: 1 of 2 videos failed, and 1 were not finished (--fail-fast)"
+    assert done.error == "virst: error: 1 of 2 videos failed; 1 not finished because of --fail-fast"
     assert "bad.mp4: not a video" in done.err, "the table is shown after failures, --quiet or not"
     assert not (tmp_path / "one.virst").exists()
 
@@ -157,7 +157,7 @@ def test_a_signal_stops_it_in_two_seconds_without_orphans_and_keeps_what_is_done
     done = halfway.wait()
     assert time.monotonic() - began < 2
     assert done.code == code
-    assert done.error == "virst: error: interrupted; --resume goes on with what is done"
+    assert done.error == "virst: error: interrupted; --resume continues where it stopped"
     assert not [child for child in children if lives(child)]
     left = sorted(path.name for path in (tmp_path / "clip.virst").iterdir())
     assert left == ["masks.jsonl.partial", "run.json.partial", "state.safetensors"]

@@ -84,7 +84,7 @@ def test_a_signal_stops_in_two_seconds_without_orphans_and_keeps_what_is_done(
     done = halfway.wait()
     assert time.monotonic() - began[1] < 2
     assert done.code == code
-    assert done.error == "virst: error: interrupted; --resume goes on with what is done"
+    assert done.error == "virst: error: interrupted; --resume continues where it stopped"
     assert not [child for child in children if lives(child)]
     left = sorted(path.name for path in (tmp_path / "clip.virst").iterdir())
     assert left == ["masks.jsonl.partial", "run.json.partial", "state.safetensors"]

@@ -1,4 +1,4 @@
-"""--max-memory: how sizes are written, and what becomes of a limit that can't be met."""
+"""--max-memory: how sizes are parsed, and the error for a limit that is too low."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 import typer
 
 from tests.commands.conftest import Virst
-from virst_cli.commands.options import parse_size
+from virst_cli.commands.option_values import parse_size
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ def test_sizes_are_read_as_people_write_them(text: str, size_of_it: int):
 
 @pytest.mark.parametrize("text", ["", "GB", "four", "4TBB", "-1GB", "0", "1e9"])
 def test_anything_else_is_refused(text: str):
-    with pytest.raises(typer.BadParameter, match="write 4GB or 900MB"):
+    with pytest.raises(typer.BadParameter, match="write for example 4GB or 900MB"):
         parse_size(text)
 
 

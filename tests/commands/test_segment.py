@@ -110,7 +110,7 @@ def test_the_estimate_of_a_dry_run_is_within_a_factor_of_two(clip: Path, seeing:
 
 
 def test_words_that_the_model_does_not_know_are_named(clip: Path, blind: Path, virst: Virst):
-    assert "does not know: zebra" in virst("segment", clip, "the zebra", "--model", blind).err
+    assert "does not know these words: zebra" in virst("segment", clip, "the zebra", "--model", blind).err
 
 
 def test_the_embedded_model_says_what_it_is_for_and_how_to_get_the_real_one(
