@@ -23,7 +23,7 @@ FAILED = 1
 def doctor(as_json: AsJson = False) -> None:
     """Check the installation, and what each model needs.
 
-    Checks versions, device, memory, ffmpeg, disk, and the sha256 of every model file, and estimates the memory, disk space and time
+    Checks versions, device, memory, ffmpeg, disk, and the sha256 of every model file. Estimates the memory, disk space and time
     that each model needs for an example. A line with a problem begins with an exclamation mark, and the exit code is then 1.
     """
     from virst_cli.runs.doctor import run_checks
