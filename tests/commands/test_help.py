@@ -74,8 +74,8 @@ def test_version(virst: Virst):
 def test_every_command_says_what_it_does_and_ends_with_examples(command: list[str], virst: Virst):
     done = virst(*command, "--help")
     assert done.code == 0
-    said = done.out.splitlines()[2].strip()
-    assert said.split()[0] in {
+    first_line = done.out.splitlines()[2].strip()
+    assert first_line.split()[0] in {
         "Segment",
         "Render",
         "Score",
@@ -113,7 +113,7 @@ def test_the_published_chunk_is_named(command: str, virst: Virst):
 
 @pytest.fixture(scope="module")
 def desk(clip: Path, seeing: Path, zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as the examples suppose it: a video, and a model that is installed as virst-nano."""
+    """A folder in which the examples can run: it has a video, jobs files, and models named virst-nano and virst-7b."""
     folder = tmp_path_factory.mktemp("desk")
     shutil.copytree(seeing, folder / "home" / "models" / "virst-nano")
     shutil.copytree(seeing, folder / "home" / "models" / "virst-7b")

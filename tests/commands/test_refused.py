@@ -1,4 +1,4 @@
-"""What can't be done is said in one line, with the exit code that conventions.md gives, before anything is written."""
+"""Impossible requests: one line on stderr, the right exit code, and nothing is written."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ def _empty(folder: Path) -> Path:
 
 
 def _text(folder: Path) -> Path:
-    (folder / "text.mp4").write_text("I am no video.\n" * 100)
+    (folder / "text.mp4").write_text("This is not a video.\n" * 100)
     return folder / "text.mp4"
 
 
@@ -143,9 +143,9 @@ def test_a_bug_is_one_line_and_a_traceback_only_when_asked_for(
     from virst_cli.commands.failures import report_error
 
     assert report_error(ZeroDivisionError("a\nb")) == 1
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "this is a bug" in said
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert "this is a bug" in printed
     monkeypatch.setenv("VIRST_DEBUG", "1")
     assert report_error(ZeroDivisionError("a")) == 1
     assert capsys.readouterr().err.count("ZeroDivisionError") == 2
@@ -158,6 +158,6 @@ def test_out_of_memory_says_how_much_there_was_and_what_helps(error: BaseExcepti
     from virst_cli.commands.failures import report_error
 
     assert report_error(error) == 5
-    said = capsys.readouterr().err
+    printed = capsys.readouterr().err
     for part in ("peak", "free", "--dtype bfloat16"):
-        assert part in said
+        assert part in printed
