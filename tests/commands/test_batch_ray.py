@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,17 @@ def halfway(jobs: Path, batch: "subprocess.Popen[str]") -> int:
     folder = jobs.parent / "ray" / "long.virst"
     until(lambda: frames_in(folder) >= 20 or batch.poll() is not None, "20 frames of the long video")
     assert batch.poll() is None, batch.communicate()
-    return int(json.loads((folder / ".lock").read_text())["pid"])
+    (worker,) = [pid for pid in family(batch.pid) if has_open(pid, folder / ".lock")]
+    return worker
+
+
+def has_open(pid: int, path: Path) -> bool:
+    """Whether a process has a file open."""
+    for link in Path(f"/proc/{pid}/fd").glob("*"):
+        with suppress(OSError):  # closed in the meantime
+            if link.readlink() == path:
+                return True
+    return False
 
 
 def family(pid: int) -> set[int]:
