@@ -69,17 +69,18 @@ def run_checks() -> Iterator[CheckResult]:
     """Run all checks one after another; yields each result as soon as it is known."""
     yield CheckResult("virst", f"{__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}")
     for package in PACKAGES:
-        yield _checked(package, partial(_package, package))
-    yield _checked("device", _device)
-    yield _checked("memory", _memory)
-    yield _checked("ffmpeg", _ffmpeg)
-    yield _checked("disk", _disk)
-    yield CheckResult("example", _example())
+        yield _run_check(package, partial(_check_package, package))
+    yield _run_check("device", _check_device)
+    yield _run_check("memory", _check_memory)
+    yield _run_check("ffmpeg", _check_ffmpeg)
+    yield _run_check("disk", _check_disk)
+    yield CheckResult("example", _describe_example())
     for model in models():
-        yield _checked(f"model {model.name}", partial(_model, model.name, model.bytes))
+        yield _run_check(f"model {model.name}", partial(_check_model, model.name, model.bytes))
 
 
-def _checked(topic: str, check: Callable[[], CheckResult | str]) -> CheckResult:
+def _run_check(topic: str, check: Callable[[], CheckResult | str]) -> CheckResult:
+    """The result of a check: what it returns, or a problem with the first line of the exception that it raises."""
     try:
         found = check()
     except (VirstError, ImportError, OSError, RuntimeError, subprocess.SubprocessError) as error:
@@ -87,7 +88,7 @@ def _checked(topic: str, check: Callable[[], CheckResult | str]) -> CheckResult:
     return found if isinstance(found, CheckResult) else CheckResult(topic, found)
 
 
-def _package(name: str) -> CheckResult | str:
+def _check_package(name: str) -> CheckResult | str:
     try:
         installed = version(name)
     except PackageNotFoundError:
@@ -99,7 +100,7 @@ def _package(name: str) -> CheckResult | str:
     return installed
 
 
-def _device() -> str:
+def _check_device() -> str:
     import torch
 
     accelerator = torch.accelerator.current_accelerator(check_available=True)
@@ -109,7 +110,7 @@ def _device() -> str:
     return f"{accelerator.type} ({name})"
 
 
-def _memory() -> CheckResult:
+def _check_memory() -> CheckResult:
     free = free_bytes()
     if free is None:
         return CheckResult("memory", "free memory unknown on this system")
@@ -117,12 +118,12 @@ def _memory() -> CheckResult:
     return CheckResult("memory", f"{readable(free)} free", problem)
 
 
-def _ffmpeg() -> str:
+def _check_ffmpeg() -> str:
     output = subprocess.run([binary(), "-version"], capture_output=True, text=True, check=True, timeout=20).stdout
     return f"{output.split()[2]} at {binary()}"  # the first line is "ffmpeg version 7.0.2 ..."
 
 
-def _disk() -> CheckResult:
+def _check_disk() -> CheckResult:
     folder = home()
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(existing).free
@@ -134,13 +135,13 @@ def _disk() -> CheckResult:
     return CheckResult("disk", f"{readable(free)} free at {folder}", problem)
 
 
-def _example() -> str:
+def _describe_example() -> str:
     info = _Example.info
     frames = f"{info.duration:g} s of {info.width}x{info.height}, {info.frames} frames"
     return f"one sentence about {frames}; estimated below for each model on this machine"
 
 
-def _model(name: str, size: int) -> CheckResult:
+def _check_model(name: str, size: int) -> CheckResult:
     estimate = Estimate(_Example(verify_model(name)))
     cost = Cost(estimate.memory(), estimate.disk(), estimate.time())
     return CheckResult(f"model {name}", f"{readable(size)}, every file matches its sha256", cost=cost)
