@@ -1,4 +1,4 @@
-"""The `virst` command: joins the commands, and turns whatever goes wrong into one line and an exit code."""
+"""The `virst` program: registers all commands, and turns every exception into one line on stderr and an exit code."""
 
 import atexit
 import os
@@ -10,9 +10,9 @@ from typing import NoReturn
 import typer
 
 from virst_cli.commands import batch, bench, doctor, export_overlay, segment, train, weights, world
-from virst_cli.commands.failures import exit_code
+from virst_cli.commands.failures import report_error
 from virst_cli.commands.options import go_offline
-from virst_cli.commands.signals import stopping
+from virst_cli.commands.signals import stop_on_signals
 from virst_cli.version import __version__
 
 EPILOG = """\b
@@ -44,39 +44,42 @@ app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor)
 app.add_typer(weights.app, name="weights")
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(show: bool) -> None:
+    if show:
         typer.echo(f"virst {__version__}")
         raise typer.Exit
 
 
 @app.callback()
 def _virst(
-    version: bool = typer.Option(False, "--version", help="Show the version.", callback=_show_version, is_eager=True),
-    offline: bool = typer.Option(False, "--offline", help="Use no network, as HF_HUB_OFFLINE=1 does.", callback=go_offline),
+    version: bool = typer.Option(False, "--version", help="Show the version and exit.", callback=_show_version, is_eager=True),
+    offline: bool = typer.Option(False, "--offline", help="Use no network; the same as HF_HUB_OFFLINE=1.", callback=go_offline),
 ) -> None:
     """Turn a video and a sentence into masks."""
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs a command, given as on the command line; returns its exit code."""
+    """Run a command; returns its exit code. arguments: the command line without the name of the program."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="surrogateescape")  # a file name that is no UTF-8 is printed as it is
+            stream.reconfigure(errors="surrogateescape")  # file names that are not UTF-8 are printed unchanged
     try:
-        with stopping():
+        with stop_on_signals():
             code = app(list(arguments), prog_name="virst", standalone_mode=False)
             sys.stdout.flush()
     except BaseException as error:  # Ctrl-C and sys.exit() too
-        return exit_code(error)
+        return report_error(error)
     return int(code or 0)
 
 
 def main() -> NoReturn:
-    """The program. It ends at once: taking torch apart module by module needs 1.4 s, and Ctrl-C must take effect in two."""
+    """Run the program and exit.
+
+    It exits with os._exit: Python would take 1.4 s to tear down torch, and Ctrl-C must take effect within two seconds.
+    """
     code = run(sys.argv[1:])
     with suppress(BrokenPipeError):
         sys.stdout.flush()
         sys.stderr.flush()
-    atexit._run_exitfuncs()  # children are ended by these, whatever happened
+    atexit._run_exitfuncs()  # these stop child processes
     os._exit(code)

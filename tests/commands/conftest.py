@@ -1,4 +1,4 @@
-"""Models whose answers are known in one respect (something or nothing is found), a small video, and `virst` as a process."""
+"""Fixtures: a model that always finds something and one that never does, a small video, and `virst` as a process."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ SCORE_BIAS = "fusion.seg_model.sam_mask_decoder.pred_obj_score_head.layers.2.bia
 
 
 def with_object_score(model: Path, folder: Path, bias: float) -> Path:
-    """A copy of a random model whose object scores, which lie near 0 otherwise, are about `bias`."""
+    """Copy a random model, changed so that all object scores, which are otherwise close to 0, are about `bias`."""
     from safetensors.torch import load_file, save_file
 
     from virst_cli.checkpoints.manifest import MANIFEST, manifest_text
@@ -56,7 +56,7 @@ def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
 
 @pytest.fixture
 def virst(zygote: Zygote, tmp_path: Path) -> Virst:
-    """Runs a command to its end, in the test's own folder."""
+    """Run a command to its end, in the test's temporary folder."""
 
     def run(*arguments: str | Path, env: dict[str, str] | None = None, cwd: Path = tmp_path) -> Done:
         return zygote.start(*arguments, cwd=cwd, env=env or {}).wait()

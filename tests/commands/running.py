@@ -1,4 +1,4 @@
-"""Runs `virst` as users do: as a process, in a folder of its own."""
+"""Runs `virst` as users do: as a process, in a working folder."""
 
 import json
 import os
@@ -24,14 +24,14 @@ class Done:
 
     @property
     def error(self) -> str:
-        """Its only error line."""
+        """The only error line on stderr."""
         lines = [line for line in self.err.splitlines() if line.startswith("virst: error: ")]
         assert len(lines) == 1, f"one error line was expected: {self.err!r}"
         return lines[0]
 
 
 class Running:
-    """A command that has been started by the zygote."""
+    """A command that is running, started by a `Zygote`."""
 
     def __init__(self, zygote: "Zygote", pid: int, out: Path, err: Path) -> None:
         self._zygote, self.pid, self._out, self._err = zygote, pid, out, err
@@ -45,7 +45,7 @@ class Running:
 
 
 class Zygote:
-    """See zygote.py."""
+    """The process of zygote.py, which starts commands quickly."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._count = folder, 0
@@ -67,36 +67,36 @@ class Zygote:
     def start(self, *arguments: str | Path, cwd: Path, env: Mapping[str, str] = {}) -> Running:
         self._count += 1
         out, err = (self._folder / f"{self._count}.{name}" for name in ("out", "err"))
-        asked = {
+        request = {
             "arguments": [str(argument) for argument in arguments],
             "cwd": str(cwd),
             "out": str(out),
             "err": str(err),
             "environment": {"VIRST_HOME": os.environ.get("VIRST_HOME", str(self._folder / "home")), **env},
         }
-        return Running(self, self.ask(asked), out, err)
+        return Running(self, self.ask(request), out, err)
 
     def close(self) -> None:
         self._process.communicate()
 
 
 def environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a command: ours, with this checkout to import from."""
+    """The environment variables of a command: those of the tests, with this checkout as PYTHONPATH, and `extra`."""
     return {**os.environ, "PYTHONPATH": str(ROOT), **extra}
 
 
 def cold(*arguments: str | Path, cwd: Path, env: Mapping[str, str] = {}) -> Done:
-    """`python -m virst_cli` from nothing."""
+    """Run `python -m virst_cli` in a new Python process."""
     command = [sys.executable, "-m", "virst_cli", *map(str, arguments)]
     done = subprocess.run(command, cwd=cwd, env=environment(env), capture_output=True, text=True, timeout=PATIENCE)
     return Done(done.returncode, done.stdout, done.stderr)
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
-    """Waits for something that another process does."""
+    """Wait until another process has done something; `what` names it in the error."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline, f"waited {PATIENCE} s in vain: {what}"
+        assert time.monotonic() < deadline, f"{what}: not reached in {PATIENCE} s"
         time.sleep(0.005)
 
 
@@ -114,7 +114,7 @@ def ffmpegs_of(pid: int) -> list[int]:
 
 
 def lives(pid: int) -> bool:
-    """Whether a process is there, and no zombie."""
+    """Whether a process is running (a zombie is not)."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

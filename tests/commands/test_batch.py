@@ -1,4 +1,4 @@
-"""virst batch: many videos, of which some fail, some are done already, and some are stopped halfway."""
+"""virst batch: many videos, some of which fail, are finished already, or were interrupted."""
 
 import csv
 import json
@@ -26,11 +26,11 @@ CHUNKS = ("--chunk", "16", *FAST)
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four videos, two of one name, and one that is none."""
+    """Four videos, two of them with the same name, and a file that is not a video."""
     folder = tmp_path_factory.mktemp("videos")
     for seed, name in enumerate(("one.mp4", "two.mp4", "a/clip.mp4", "b/clip.mp4")):
         write_clip(folder / name, seed=seed)
-    (folder / "bad.mp4").write_text("I am no video.\n" * 100)
+    (folder / "bad.mp4").write_text("This is not a video.\n" * 100)
     return folder
 
 
@@ -64,14 +64,14 @@ def test_jsonl_relative_paths_and_videos_of_one_name(videos: Path, blind: Path, 
     lines = [{"video": "a/clip.mp4", "text": "the dog"}, {"video": "b/clip.mp4", "text": "the dog"}]
     (tmp_path / "videos" / "jobs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     done = virst("batch", "videos/jobs.jsonl", "--model", blind, "--json", "-q", *FAST)
-    assert (done.code, done.err) == (0, ""), "nothing found is no failure"
-    said = [json.loads(line) for line in done.out.splitlines()]
-    assert [(one["schema_version"], one["run"], one["found"], one["error"]) for one in said] == [
+    assert (done.code, done.err) == (0, ""), "a video in which nothing is found has not failed"
+    answer = [json.loads(line) for line in done.out.splitlines()]
+    assert [(one["schema_version"], one["run"], one["found"], one["error"]) for one in answer] == [
         (1, "a-clip.virst", False, None),
         (1, "b-clip.virst", False, None),
     ]
-    assert said[0]["video"]["path"] == str(tmp_path / "videos" / "a" / "clip.mp4")
-    assert all((tmp_path / path).exists() for one in said for path in one["files"])
+    assert answer[0]["video"]["path"] == str(tmp_path / "videos" / "a" / "clip.mp4")
+    assert all((tmp_path / path).exists() for one in answer for path in one["files"])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a-clip.virst", "b-clip.virst", "videos"]
 
 
@@ -93,12 +93,12 @@ def test_fail_fast_stops_at_the_first_failure(videos: Path, seeing: Path, virst:
     jobs_file(tmp_path, (videos / "bad.mp4", "the dog"), (videos / "one.mp4", "the dog"))
     done = virst("batch", "jobs.csv", "--model", seeing, "--fail-fast", "-q")
     assert (done.code, done.out) == (1, "")
-    assert done.error == "virst: error: 1 of 2 videos failed, and 1 were not finished (--fail-fast)"
+    assert done.error == "virst: error: 1 of 2 videos failed; 1 not finished because of --fail-fast"
     assert "bad.mp4: not a video" in done.err, "the table is shown after failures, --quiet or not"
     assert not (tmp_path / "one.virst").exists()
 
 
-def test_strict_takes_a_video_that_breaks_off_for_a_failure(seeing: Path, virst: Virst, tmp_path: Path):
+def test_with_strict_a_truncated_video_has_failed(seeing: Path, virst: Virst, tmp_path: Path):
     from tests.video.making import FAST as ENCODING
     from tests.video.making import Maker
 
@@ -110,12 +110,12 @@ def test_strict_takes_a_video_that_breaks_off_for_a_failure(seeing: Path, virst:
     assert "warning: " in done.err
     strict = virst("batch", "jobs.csv", "--model", seeing, "--strict", "--json", *FAST)
     assert strict.code == 1
-    said = json.loads(strict.out)
-    assert said["error"] == said["warning"]
-    assert "breaks off" in said["error"]
+    answer = json.loads(strict.out)
+    assert answer["error"] == answer["warning"]
+    assert "breaks off" in answer["error"]
 
 
-def test_what_is_done_is_not_done_again_unless_asked_for(videos: Path, seeing: Path, virst: Virst, tmp_path: Path):
+def test_finished_videos_are_not_redone_without_overwrite(videos: Path, seeing: Path, virst: Virst, tmp_path: Path):
     jobs_file(tmp_path, (videos / "one.mp4", "the dog"))
     assert virst("batch", "jobs.csv", "--model", seeing, *FAST).code == 0
     run = tmp_path / "one.virst" / "run.json"
@@ -151,20 +151,20 @@ def test_a_signal_stops_it_in_two_seconds_without_orphans_and_keeps_what_is_done
 ):
     children = ffmpegs_of(halfway.pid)
     assert children
-    began = time.monotonic()
+    start_time = time.monotonic()
     halfway.send(number)
     halfway.send(signal.SIGCONT)
     done = halfway.wait()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - start_time < 2
     assert done.code == code
-    assert done.error == "virst: error: interrupted; --resume goes on with what is done"
+    assert done.error == "virst: error: interrupted; --resume continues where it stopped"
     assert not [child for child in children if lives(child)]
     left = sorted(path.name for path in (tmp_path / "clip.virst").iterdir())
     assert left == ["masks.jsonl.partial", "run.json.partial", "state.safetensors"]
     assert (tmp_path / "one.virst" / "run.json").exists()
 
 
-def test_after_kill_9_the_next_batch_goes_on_and_leaves_the_very_same_masks(
+def test_after_kill_9_the_next_batch_continues_and_gives_the_same_masks(
     halfway: Running, seeing: Path, virst: Virst, tmp_path: Path
 ):
     halfway.send(signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""virst batch --engine ray, on a cluster of two workers that it starts itself."""
+"""virst batch --engine ray, on a cluster of two workers that the command starts."""
 
 import csv
 import json
@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,11 @@ LONG = 40  # frames
 
 @pytest.fixture
 def jobs(tmp_path: Path) -> Path:
-    """One long video, two short ones, and one that is none."""
+    """One long video, two short ones, and a file that is not a video."""
     write_clip(tmp_path / "long.mp4", seed=0, frames=LONG)
     for seed in (1, 2):
         write_clip(tmp_path / f"short{seed}.mp4", seed=seed)
-    (tmp_path / "bad.mp4").write_text("I am no video.\n" * 100)
+    (tmp_path / "bad.mp4").write_text("This is not a video.\n" * 100)
     with (tmp_path / "jobs.csv").open("w", newline="") as file:
         rows = [(name, "the dog") for name in ("long.mp4", "bad.mp4", "short1.mp4", "short2.mp4")]
         csv.writer(file).writerows([("video", "text"), *rows])
@@ -33,7 +34,7 @@ def jobs(tmp_path: Path) -> Path:
 
 
 def start(jobs: Path, model: Path, *options: str) -> "subprocess.Popen[str]":
-    """A batch in the folder of its jobs; nothing of it is written to disk but what is asked for."""
+    """Start a batch in the folder of its jobs file."""
     command = [sys.executable, "-m", "virst_cli", "batch", "jobs.csv", "--model", str(model), "-f", "mask-video", "--chunk", "16"]
     return subprocess.Popen(
         [*command, *options],
@@ -50,11 +51,21 @@ def ray(jobs: Path, model: Path) -> "subprocess.Popen[str]":
 
 
 def halfway(jobs: Path, batch: "subprocess.Popen[str]") -> int:
-    """Waits until the long video is halfway; the process that works on it."""
+    """Wait until the long video is halfway; returns the id of the process that works on it."""
     folder = jobs.parent / "ray" / "long.virst"
     until(lambda: frames_in(folder) >= 20 or batch.poll() is not None, "20 frames of the long video")
     assert batch.poll() is None, batch.communicate()
-    return int(json.loads((folder / ".lock").read_text())["pid"])
+    (worker,) = [pid for pid in family(batch.pid) if has_open(pid, folder / ".lock")]
+    return worker
+
+
+def has_open(pid: int, path: Path) -> bool:
+    """Whether a process has a file open."""
+    for link in Path(f"/proc/{pid}/fd").glob("*"):
+        with suppress(OSError):  # closed in the meantime
+            if link.readlink() == path:
+                return True
+    return False
 
 
 def family(pid: int) -> set[int]:
@@ -75,13 +86,13 @@ def family(pid: int) -> set[int]:
 def test_a_killed_worker_costs_only_its_video_and_all_masks_are_those_of_the_local_engine(jobs: Path, seeing: Path):
     with start(jobs, seeing, "-o", "local", "-q") as local:
         local.communicate(timeout=PATIENCE)
-    assert local.returncode == 1, "one video is none"
+    assert local.returncode == 1, "one file is not a video"
     with ray(jobs, seeing) as batch:
         os.kill(halfway(jobs, batch), signal.SIGKILL)
         out, err = batch.communicate(timeout=PATIENCE)
     assert batch.returncode == 1, err
-    said = {Path(one["run"]).name: one for one in map(json.loads, out.splitlines())}
-    assert {name: one["error"] is None for name, one in said.items()} == {
+    answers = {Path(one["run"]).name: one for one in map(json.loads, out.splitlines())}
+    assert {name: one["error"] is None for name, one in answers.items()} == {
         "long.virst": True,
         "bad.virst": False,
         "short1.virst": True,
@@ -99,10 +110,10 @@ def test_ctrl_c_stops_it_in_two_seconds_and_nothing_is_left_running(jobs: Path, 
         processes = family(batch.pid)
         assert worker in processes
         assert ffmpegs_of(worker)
-        began = time.monotonic()
+        start_time = time.monotonic()
         batch.send_signal(signal.SIGINT)
         _, err = batch.communicate(timeout=PATIENCE)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - start_time < 2
     assert batch.returncode == 130
     assert "virst: error: interrupted" in err
     assert not [pid for pid in processes if lives(pid)]

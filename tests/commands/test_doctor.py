@@ -1,4 +1,4 @@
-"""virst doctor: what is well, what is not, and what to do about it."""
+"""virst doctor: what it checks, and what it reports if something is wrong."""
 
 import json
 import shutil
@@ -13,12 +13,12 @@ from virst_cli.stages import MODEL_STAGES
 
 def test_it_names_versions_device_memory_ffmpeg_disk_and_models(virst: Virst, own_home: None):
     done = virst("doctor", "--json")
-    said = json.loads(done.out)
-    assert (done.code, said["schema_version"], said["well"]) == (0, 1, True)
-    topics = {finding["topic"]: finding for finding in said["findings"]}
+    answer = json.loads(done.out)
+    assert (done.code, answer["schema_version"], answer["well"]) == (0, 1, True)
+    topics = {finding["topic"]: finding for finding in answer["findings"]}
     assert {"virst", "torch", "torchvision", "sam2", "device", "memory", "ffmpeg", "disk", "model virst-nano"} <= topics.keys()
     assert all(finding["trouble"] is None for finding in topics.values())
-    assert len(topics) == len(said["findings"])
+    assert len(topics) == len(answer["findings"])
 
 
 def test_it_says_what_each_stage_takes_with_each_model_as_a_dry_run_does(
@@ -27,16 +27,16 @@ def test_it_says_what_each_stage_takes_with_each_model_as_a_dry_run_does(
     for name in ("mine", "yours"):
         shutil.copytree(blind, tmp_path / "home" / "models" / name)
     takes = {finding["topic"]: finding["takes"] for finding in json.loads(virst("doctor", "--json").out)["findings"]}
-    models = {topic for topic, said in takes.items() if said}
+    models = {topic for topic, cost in takes.items() if cost}
     assert models == {"model mine", "model yours", "model virst-nano"}
     assert takes["model mine"] == takes["model yours"]  # the machine's speed is measured once
     for topic in models:
-        said = takes[topic]
-        assert list(said["memory_by_stage"]) == ["look", "reason", "fuse", "anchor", "propagate"]
-        assert list(said["seconds_by_stage"]) == [*said["memory_by_stage"], "write"]
-        assert said["memory_bytes"] == max(said["memory_by_stage"].values())
-        assert said["seconds"] == pytest.approx(sum(said["seconds_by_stage"].values()), abs=0.01)
-        assert min(said["seconds_by_stage"].values()) > 0
+        cost = takes[topic]
+        assert list(cost["memory_by_stage"]) == ["look", "reason", "fuse", "anchor", "propagate"]
+        assert list(cost["seconds_by_stage"]) == [*cost["memory_by_stage"], "write"]
+        assert cost["memory_bytes"] == max(cost["memory_by_stage"].values())
+        assert cost["seconds"] == pytest.approx(sum(cost["seconds_by_stage"].values()), abs=0.01)
+        assert min(cost["seconds_by_stage"].values()) > 0
     source = ("-f", "lavfi", "-i", "color=size=1280x720:rate=24", "-frames:v", "240")
     video = Maker(tmp_path)("example.mp4", *source, *FAST)
     dry = json.loads(virst("segment", video, "the dog that jumps last", "--model", "mine", "--dry-run", "--json").out)
@@ -64,7 +64,7 @@ def test_a_damaged_model_is_named_and_the_exit_code_says_so(virst: Virst, blind:
     assert "tokenizer.json is damaged" in done.out
 
 
-def test_an_ffmpeg_that_is_not_there_is_trouble(virst: Virst, own_home: None, monkeypatch: pytest.MonkeyPatch):
+def test_a_missing_ffmpeg_is_a_problem(virst: Virst, own_home: None, monkeypatch: pytest.MonkeyPatch):
     done = virst("doctor", env={"IMAGEIO_FFMPEG_EXE": "/nowhere/ffmpeg"})
     assert done.code == 1
     assert "! ffmpeg" in done.out

@@ -1,4 +1,4 @@
-"""virst export-overlay: the record again as pictures, without the model."""
+"""virst export-overlay: renders the masks of a run without the model."""
 
 import os
 import shutil
@@ -47,13 +47,13 @@ def test_styles_formats_and_colours(finished: Path, virst: Virst, tmp_path: Path
     assert frames[0].rgb.shape == (64, 2 * 96, 3)
 
 
-def test_pictures_elsewhere_are_not_overwritten_unasked(finished: Path, virst: Virst):
-    asked = ("export-overlay", finished / "clip.virst", "-f", "mask-video", "-o", "new")
-    assert virst(*asked).code == 0
-    refused = virst(*asked)
+def test_files_outside_the_run_folder_are_not_overwritten_without_overwrite(finished: Path, virst: Virst):
+    command = ("export-overlay", finished / "clip.virst", "-f", "mask-video", "-o", "new")
+    assert virst(*command).code == 0
+    refused = virst(*command)
     assert refused.code == 2
     assert "--overwrite" in refused.error
-    assert virst(*asked, "--overwrite").code == 0
+    assert virst(*command, "--overwrite").code == 0
 
 
 def test_masks_from_elsewhere_are_drawn_on_their_video(finished: Path, clip: Path, virst: Virst, tmp_path: Path):
@@ -76,7 +76,7 @@ def test_as_many_masks_as_frames_are_needed(finished: Path, clip: Path, virst: V
 
 @pytest.fixture
 def own(clip: Path, blind: Path, virst: Virst, tmp_path: Path) -> Path:
-    """A video and its run that a test may spoil."""
+    """A video and its run, which a test may change."""
     shutil.copy(clip, tmp_path / "own.mp4")
     assert virst("segment", "own.mp4", "the dog", "--model", blind, "-f", "mask-video", "--end", "0.4").code == 3
     return tmp_path

@@ -1,15 +1,19 @@
-"""--help: fast, complete, and with examples that run."""
+"""--help: it is fast and complete, its texts are plain sentences, and its examples run."""
 
+import re
 import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 
 from tests.commands.conftest import Virst
 from tests.commands.running import Zygote, cold, environment
+from virst_cli.app import app
 from virst_cli.tracking.schedule import PUBLISHED_CHUNK
 
 COMMANDS = [
@@ -28,6 +32,8 @@ COMMANDS = [
     ["weights", "verify"],
     ["weights", "rm"],
 ]
+SENTENCE = re.compile(r"""["'A-Z0-9].*\.""")  # one line that starts like a sentence and ends with a full stop
+ODD = re.compile(r" is no | is none| are none")  # write "is not a", "is missing"
 HEAVY = ("torch", "transformers", "sam2", "numpy", "PIL", "rich.console", "pycocotools", "tokenizers")
 
 
@@ -68,8 +74,8 @@ def test_version(virst: Virst):
 def test_every_command_says_what_it_does_and_ends_with_examples(command: list[str], virst: Virst):
     done = virst(*command, "--help")
     assert done.code == 0
-    said = done.out.splitlines()[2].strip()
-    assert said.split()[0] in {
+    first_line = done.out.splitlines()[2].strip()
+    assert first_line.split()[0] in {
         "Segment",
         "Render",
         "Score",
@@ -88,14 +94,26 @@ def test_every_command_says_what_it_does_and_ends_with_examples(command: list[st
     )
 
 
+@pytest.mark.parametrize("path", [[], *COMMANDS], ids=" ".join)
+def test_every_help_text_is_a_plain_sentence(path: list[str]):
+    command: Any = typer.main.get_command(app)
+    for name in path:
+        command = command.commands[name]
+    for text in (command.help, command.epilog, *(parameter.help for parameter in command.params)):
+        assert not ODD.search(text or ""), text
+    for parameter in command.params:
+        assert SENTENCE.fullmatch(parameter.help or ""), f"{parameter.opts}: write a sentence with a full stop: {parameter.help}"
+    assert SENTENCE.match(command.help), command.help
+
+
 @pytest.mark.parametrize("command", ["segment", "batch"])
 def test_the_published_chunk_is_named(command: str, virst: Virst):
-    assert f"(published: {PUBLISHED_CHUNK})" in " ".join(virst(command, "--help").out.split())
+    assert f"({PUBLISHED_CHUNK} as published)" in " ".join(virst(command, "--help").out.split())
 
 
 @pytest.fixture(scope="module")
 def desk(clip: Path, seeing: Path, zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as the examples suppose it: a video, and a model that is installed as virst-nano."""
+    """A folder in which the examples can run: it has a video, jobs files, and models named virst-nano and virst-7b."""
     folder = tmp_path_factory.mktemp("desk")
     shutil.copytree(seeing, folder / "home" / "models" / "virst-nano")
     shutil.copytree(seeing, folder / "home" / "models" / "virst-7b")

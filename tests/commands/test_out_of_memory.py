@@ -1,4 +1,4 @@
-"""Memory runs out, at a real limit: one line with stage, peak, what is free and what helps; exit code 5; nothing half-written."""
+"""Out of memory under a real limit: exit code 5, one line with stage, peak, free memory and a remedy, and no unfinished files."""
 
 import json
 import subprocess
@@ -50,7 +50,7 @@ print(json.dumps(codes))
 
 @pytest.fixture(scope="module")
 def squeezed(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, int]]:
-    """A folder with what each stage's run left and said, and the exit codes."""
+    """A folder with the files and the stderr of one run per stage, and the exit codes."""
     folder = tmp_path_factory.mktemp("squeezed")
     model = wide(folder / "model")
     arguments = ["segment", str(clip), "the dog", "the cat", "--model", str(model), "--device", "cpu", "-q", "-f", "overlay,png"]
@@ -63,9 +63,9 @@ def squeezed(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
 @pytest.mark.parametrize("stage", STAGES)
 def test_one_line_names_the_stage_and_what_helps(stage: str, squeezed: tuple[Path, dict[str, int]]):
     folder, codes = squeezed
-    said = (folder / f"{stage}.err").read_text()
-    assert codes[stage] == 5, said
-    (line,) = said.splitlines()
+    printed = (folder / f"{stage}.err").read_text()
+    assert codes[stage] == 5, printed
+    (line,) = printed.splitlines()
     places = {f"'{stage}'", "'write'"} if stage == "propagate" else {f"'{stage}'"}  # frames are tracked and written in turn
     assert any(line.startswith(f"virst: error: out of memory at {place} (peak ") for place in places), line
     assert " free); try " in line

@@ -1,4 +1,4 @@
-"""What can't be done is said in one line, with the exit code that conventions.md gives, before anything is written."""
+"""Impossible requests: one line on stderr, the right exit code, and nothing is written."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ def _empty(folder: Path) -> Path:
 
 
 def _text(folder: Path) -> Path:
-    (folder / "text.mp4").write_text("I am no video.\n" * 100)
+    (folder / "text.mp4").write_text("This is not a video.\n" * 100)
     return folder / "text.mp4"
 
 
@@ -132,22 +132,22 @@ def test_one_flipped_byte_in_the_weights_is_exit_code_4_and_named(clip: Path, bl
 
 
 def test_a_full_disk_is_exit_code_5():
-    from virst_cli.commands.failures import exit_code
+    from virst_cli.commands.failures import report_error
 
-    assert exit_code(OSError(errno.ENOSPC, "No space left on device", "masks.jsonl")) == 5
+    assert report_error(OSError(errno.ENOSPC, "No space left on device", "masks.jsonl")) == 5
 
 
 def test_a_bug_is_one_line_and_a_traceback_only_when_asked_for(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    from virst_cli.commands.failures import exit_code
+    from virst_cli.commands.failures import report_error
 
-    assert exit_code(ZeroDivisionError("a\nb")) == 1
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "this is a bug" in said
+    assert report_error(ZeroDivisionError("a\nb")) == 1
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert "this is a bug" in printed
     monkeypatch.setenv("VIRST_DEBUG", "1")
-    assert exit_code(ZeroDivisionError("a")) == 1
+    assert report_error(ZeroDivisionError("a")) == 1
     assert capsys.readouterr().err.count("ZeroDivisionError") == 2
 
 
@@ -155,9 +155,9 @@ def test_a_bug_is_one_line_and_a_traceback_only_when_asked_for(
     "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")], ids=repr
 )
 def test_out_of_memory_says_how_much_there_was_and_what_helps(error: BaseException, capsys: pytest.CaptureFixture[str]):
-    from virst_cli.commands.failures import exit_code
+    from virst_cli.commands.failures import report_error
 
-    assert exit_code(error) == 5
-    said = capsys.readouterr().err
+    assert report_error(error) == 5
+    printed = capsys.readouterr().err
     for part in ("peak", "free", "--dtype bfloat16"):
-        assert part in said
+        assert part in printed

@@ -1,4 +1,4 @@
-"""virst segment: what it prints, what it leaves, and what its exit code says."""
+"""virst segment: its output, its files and its exit codes."""
 
 import json
 import shutil
@@ -30,14 +30,14 @@ def test_all_formats_come_from_one_pass_and_json_names_every_file(clip: Path, se
         "segment", clip, "the dog", "the cat", "--model", seeing, "-f", "overlay,mask-video", "-f", "png,cutout", "--json"
     )
     assert done.code == 0, done.err
-    said = json.loads(done.out)
-    assert next(iter(said)) == "schema_version"
-    assert (said["schema_version"], said["frames"], said["expected_frames"], said["found"]) == (1, FRAMES, FRAMES, True)
-    assert said["sentences"] == [{"text": "the dog", "found": True}, {"text": "the cat", "found": True}]
-    assert set(said["timings"]) == set(Stage)
-    assert said["peak_memory_bytes"] > 1e6
+    answer = json.loads(done.out)
+    assert next(iter(answer)) == "schema_version"
+    assert (answer["schema_version"], answer["frames"], answer["expected_frames"], answer["found"]) == (1, FRAMES, FRAMES, True)
+    assert answer["sentences"] == [{"text": "the dog", "found": True}, {"text": "the cat", "found": True}]
+    assert set(answer["timings"]) == set(Stage)
+    assert answer["peak_memory_bytes"] > 1e6
     folder = tmp_path / "clip.virst"
-    assert sorted(said["files"]) == sorted(f"clip.virst/{path.name}" for path in folder.iterdir())
+    assert sorted(answer["files"]) == sorted(f"clip.virst/{path.name}" for path in folder.iterdir())
     (masks, *_) = [row.masks for row in Record.open(folder)]
     png = np.asarray(Image.open(folder / "the-cat" / "00000.png"))
     assert np.array_equal(png, masks[1] * np.uint8(255))
@@ -47,10 +47,10 @@ def test_all_formats_come_from_one_pass_and_json_names_every_file(clip: Path, se
 def test_nothing_found_is_a_result_with_exit_code_3(clip: Path, blind: Path, virst: Virst, tmp_path: Path):
     done = virst("segment", clip, "the dog", "--model", blind, "--json", "-f", "mask-video")
     assert done.code == 3, done.err
-    said = json.loads(done.out)
-    assert said["found"] is False
-    assert said["sentences"] == [{"text": "the dog", "found": False}]
-    assert all(Path(tmp_path / name).exists() for name in said["files"])
+    answer = json.loads(done.out)
+    assert answer["found"] is False
+    assert answer["sentences"] == [{"text": "the dog", "found": False}]
+    assert all(Path(tmp_path / name).exists() for name in answer["files"])
     assert not any(row.masks.any() for row in Record.open(tmp_path / "clip.virst"))
     assert "nothing was found" in done.err
 
@@ -75,7 +75,7 @@ def test_a_truncated_video_is_a_warning_and_with_strict_a_failure(clip: Path, se
     assert len(strict.out.splitlines()) == 3
 
 
-def test_a_finished_run_is_neither_overwritten_nor_extended_unasked(clip: Path, seeing: Path, virst: Virst, tmp_path: Path):
+def test_a_finished_run_is_not_changed_without_overwrite_or_resume(clip: Path, seeing: Path, virst: Virst, tmp_path: Path):
     assert virst("segment", clip, "the dog", "--model", seeing).code == 0
     before = (tmp_path / "clip.virst" / "run.json").read_bytes()
     refused = virst("segment", clip, "the cat", "--model", seeing)
@@ -112,7 +112,7 @@ def test_the_estimate_of_a_dry_run_is_within_a_factor_of_two(clip: Path, seeing:
 
 
 def test_words_that_the_model_does_not_know_are_named(clip: Path, blind: Path, virst: Virst):
-    assert "does not know: zebra" in virst("segment", clip, "the zebra", "--model", blind).err
+    assert "does not know these words: zebra" in virst("segment", clip, "the zebra", "--model", blind).err
 
 
 def test_the_embedded_model_says_what_it_is_for_and_how_to_get_the_real_one(

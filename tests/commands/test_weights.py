@@ -1,4 +1,4 @@
-"""virst weights: what is here, whether it is whole, and away with it."""
+"""virst weights: listing, checking, importing and removing models."""
 
 import json
 import shutil
@@ -19,9 +19,9 @@ def test_list_says_name_size_and_place(installed: Path, virst: Virst):
     (line, *_) = virst("weights", "list").out.splitlines()
     assert line.split("\t")[0] == "mine"
     assert line.endswith(str(installed))
-    said = json.loads(virst("weights", "list", "--json").out)
-    assert said["schema_version"] == 1
-    assert said["models"][0]["bytes"] == sum(path.stat().st_size for path in installed.iterdir())
+    answer = json.loads(virst("weights", "list", "--json").out)
+    assert answer["schema_version"] == 1
+    assert answer["models"][0]["bytes"] == sum(path.stat().st_size for path in installed.iterdir())
 
 
 def test_path_prints_the_folder_and_nothing_else(installed: Path, virst: Virst):
@@ -36,7 +36,7 @@ def test_verify_names_the_damaged_file(installed: Path, virst: Virst):
     assert "tokenizer.json" in done.error
 
 
-def test_rm_wants_yes(installed: Path, virst: Virst):
+def test_rm_needs_yes(installed: Path, virst: Virst):
     refused = virst("weights", "rm", "mine")
     assert (refused.code, "--yes" in refused.error, installed.exists()) == (2, True, True)
     assert virst("weights", "rm", "mine", "--yes").code == 0
@@ -69,7 +69,7 @@ def test_import_without_parts_says_how_to_get_them(virst: Virst, tmp_path: Path)
     assert "--base" in done.error
 
 
-def test_rm_says_beforehand_what_it_would_remove(installed: Path, virst: Virst):
+def test_a_dry_run_of_rm_removes_nothing(installed: Path, virst: Virst):
     done = virst("weights", "rm", "mine", "--dry-run")
     assert done.code == 0
     assert f"would remove {installed} (" in done.err

@@ -1,4 +1,4 @@
-"""A process that has imported everything slow, and forks for each command: real processes without seconds of imports each.
+"""A server process that imports torch once and forks for each command, so that tests run real processes quickly.
 
 Reads lines of JSON: {"arguments", "cwd", "out", "err", "environment"} starts `virst` and answers with its pid; {"wait": pid}
 answers with its exit status, negative for a signal.

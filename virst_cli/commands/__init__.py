@@ -1,1 +1,1 @@
-"""The commands, one file each: parse, call one function of the library, print."""
+"""The commands of `virst`, one file each. A command parses its options, calls one function of the library, and prints."""

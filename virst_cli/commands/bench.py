@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from virst_cli.commands.options import AsJson, Device, Dtype, Engine, EngineName, MaxMemory, Model, RayAddress, data_root, pair
+from virst_cli.commands.option_values import parse_pair
+from virst_cli.commands.options import AsJson, Device, Dtype, Engine, EngineName, MaxMemory, Model, RayAddress, data_root
 
 if TYPE_CHECKING:
     from virst_cli.bench import BenchProgress as Course
@@ -84,7 +85,7 @@ def bench(
         raise typer.BadParameter("--predictions are scored here; leave out --engine")
     where = None if engine is EngineName.local else open_engine(engine.value, device=device, ray_address=ray_address)
     opened = _open(dataset, root, videos=videos, frames=frames, seed=seed)
-    part = (1, 1) if shard is None else pair(shard, "/", "--shard 1/4")
+    part = (1, 1) if shard is None else parse_pair(shard, "/", "--shard 1/4")
     if predictions is not None and output is not None:
         raise typer.BadParameter("--predictions scores masks that are there, so nothing goes into --output; leave it out")
     if submission is not None and (limit is not None or part != (1, 1)):

@@ -1,6 +1,9 @@
-"""What something will take: memory and time by stage, and disk; in words and for JSON.
+"""Prints the estimated cost of a run - memory and time by stage, and disk space - as text and as JSON.
 
-memory, disk: bytes; time: seconds; disk and time are None where they are not known.
+Both functions take the same three values:
+    memory: bytes at the peak of each stage
+    disk: bytes of all files, or None if unknown
+    time: seconds of each stage, or None if unknown
 """
 
 from collections.abc import Mapping
@@ -9,21 +12,21 @@ from typing import Any
 from virst_cli.stages import Stage
 
 
-def in_words(memory: Mapping[Stage, int], disk: int | None, time: Mapping[Stage, float] | None) -> list[str]:
-    """Lines."""
+def cost_lines(memory: Mapping[Stage, int], disk: int | None, time: Mapping[Stage, float] | None) -> list[str]:
+    """Lines of text: one for memory and disk, and one for time if it is known."""
     from virst_cli.machine.memory import readable
 
     stages = ", ".join(f"{stage} {readable(size)}" for stage, size in memory.items())
-    on_disk = "?" if disk is None else readable(disk)
-    lines = [f"memory: about {readable(max(memory.values()))} ({stages}); disk: about {on_disk}"]
+    on_disk = "unknown" if disk is None else f"about {readable(disk)}"
+    lines = [f"memory: about {readable(max(memory.values()))} ({stages}); disk: {on_disk}"]
     if time is not None:
         stages = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in time.items())
         lines.append(f"time: about {sum(time.values()):.0f} s ({stages})")
     return lines
 
 
-def for_json(memory: Mapping[Stage, int], disk: int | None, time: Mapping[Stage, float] | None) -> dict[str, Any]:
-    """An object's members."""
+def cost_json(memory: Mapping[Stage, int], disk: int | None, time: Mapping[Stage, float] | None) -> dict[str, Any]:
+    """Members of a JSON object; null where a value is unknown."""
     return {
         "memory_bytes": max(memory.values()),
         "memory_by_stage": dict(memory),

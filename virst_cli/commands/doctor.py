@@ -1,4 +1,4 @@
-"""virst doctor: is everything here, and does it work?"""
+"""virst doctor: checks that everything virst needs is installed and works."""
 
 import json
 from collections.abc import Iterator
@@ -6,50 +6,51 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from virst_cli.commands.cost_text import for_json, in_words
+from virst_cli.commands.cost_text import cost_json, cost_lines
 from virst_cli.commands.options import AsJson
 
 if TYPE_CHECKING:
-    from virst_cli.runs.doctor import Finding
+    from virst_cli.runs.doctor import CheckResult
 
 EPILOG = """\b
 Examples:
   virst doctor
   virst doctor --json
 """
-TROUBLE = 1
+FAILED = 1
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Check versions, device, memory, ffmpeg, disk, and the sha256 of every model; say what each model takes.
+    """Check the installation, and what each model needs.
 
-    Exit code 1 if something is wrong.
+    Checks versions, device, memory, ffmpeg, disk, and the sha256 of every model file. Estimates the memory, disk space and time
+    that each model needs for an example. A line with a problem begins with an exclamation mark, and the exit code is then 1.
     """
-    from virst_cli.runs.doctor import examine
+    from virst_cli.runs.doctor import run_checks
 
-    findings = []
-    for finding in examine():
-        findings.append(finding)
+    results = []
+    for result in run_checks():
+        results.append(result)
         if not as_json:
-            for line in _lines(finding):
+            for line in _result_lines(result):
                 typer.echo(line)
-    well = not any(finding.trouble for finding in findings)
+    all_ok = not any(result.problem for result in results)
     if as_json:
-        said = {"schema_version": 1, "well": well, "findings": [_members(finding) for finding in findings]}
-        typer.echo(json.dumps(said, ensure_ascii=False))
-    if not well:
-        raise typer.Exit(TROUBLE)
+        answer = {"schema_version": 1, "well": all_ok, "findings": [_result_json(result) for result in results]}
+        typer.echo(json.dumps(answer, ensure_ascii=False))
+    if not all_ok:
+        raise typer.Exit(FAILED)
 
 
-def _lines(finding: "Finding") -> Iterator[str]:
-    yield f"{'!' if finding.trouble else ' '} {finding.topic:18} {finding.found}"
-    takes = finding.takes
-    more = in_words(takes.memory, takes.disk, takes.time) if takes else []
-    for line in [finding.trouble] if finding.trouble else more:
+def _result_lines(result: "CheckResult") -> Iterator[str]:
+    """Lines of text: the result, and below it the problem or the cost."""
+    yield f"{'!' if result.problem else ' '} {result.topic:18} {result.found}"
+    cost = cost_lines(result.cost.memory, result.cost.disk, result.cost.time) if result.cost else []
+    for line in [result.problem] if result.problem else cost:
         yield f"  {'':18} {line}"
 
 
-def _members(finding: "Finding") -> dict[str, Any]:
-    takes = finding.takes
-    said = {"topic": finding.topic, "found": finding.found, "trouble": finding.trouble}
-    return {**said, "takes": for_json(takes.memory, takes.disk, takes.time) if takes else None}
+def _result_json(result: "CheckResult") -> dict[str, Any]:
+    """A result as a JSON object."""
+    cost = cost_json(result.cost.memory, result.cost.disk, result.cost.time) if result.cost else None
+    return {"topic": result.topic, "found": result.found, "trouble": result.problem, "takes": cost}

@@ -1,79 +1,82 @@
-"""Options that several commands have in common, so that they mean and say the same everywhere."""
+"""Options that several commands share, so that they have the same name, meaning and help text everywhere."""
 
 import os
-import re
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
-
-
-def parse_size(text: str) -> int:
-    """Bytes: `4GB`, `3.5G`, `4GiB`, `900MB`, or a plain number of them. Raises typer.BadParameter."""
-    number, unit = re.fullmatch(r"([\d.]*)\s*(.*)", text.strip(), re.DOTALL).groups()  # type: ignore[union-attr]  # always matches
-    try:
-        found = round(float(number) * UNITS[unit.upper().removesuffix("B")])
-    except (ValueError, KeyError):
-        raise typer.BadParameter(f"{text!r} is no size; write 4GB or 900MB") from None
-    if found < 1:
-        raise typer.BadParameter(f"{text!r} is nothing; write 4GB or 900MB")
-    return found
-
+from virst_cli.commands.option_values import parse_size
 
 Model = Annotated[
-    str | None, typer.Option("--model", help="Model: a name, a folder, or owner/name on the Hub; default: the best.")
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="MODEL",
+        help="Model name, model folder, or owner/name on the Hub; the default is the largest model on this machine.",
+    ),
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
-Dtype = Annotated[str, typer.Option("--dtype", help="auto, float32, bfloat16 or float16.")]
+Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="Device to run on: auto, cpu, cuda, cuda:1 or mps.")]
+Dtype = Annotated[
+    str, typer.Option("--dtype", metavar="DTYPE", help="Precision to compute in: auto, float32, bfloat16 or float16.")
+]
 Chunk = Annotated[
-    int | None, typer.Option("--chunk", metavar="N", help="Frames that share anchors; default: the model's (published: 256).")
+    int | None,
+    typer.Option(
+        "--chunk", metavar="N", help="Frames that share anchors; the default is what suits the model (256 as published)."
+    ),
 ]
 MaxMemory = Annotated[
     int | None,
     typer.Option(
-        "--max-memory", parser=parse_size, metavar="SIZE", help="Keep weights in memory as far as SIZE, such as 4GB, allows."
+        "--max-memory",
+        parser=parse_size,
+        metavar="SIZE",
+        help="Memory the model may use, for example 4GB; weights that do not fit are read from disk when they are needed.",
     ),
 ]
-Faithful = Annotated[bool, typer.Option("--faithful", help="Resize frames just as the published code; slower.")]
+Faithful = Annotated[bool, typer.Option("--faithful", help="Resize frames exactly as the published code does; slower.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 
 class EngineName(str, Enum):
-    """Where the work is done."""
+    """The choices of `--engine`."""
 
     local = "local"
     ray = "ray"
 
 
-Engine = Annotated[EngineName, typer.Option("--engine", help="Videos one after the other here, or on a Ray cluster.")]
+Engine = Annotated[
+    EngineName,
+    typer.Option("--engine", help="Where to run: local, one video after another on this machine, or ray, on a Ray cluster."),
+]
 RayAddress = Annotated[
     str | None,
-    typer.Option("--ray-address", metavar="HOST:PORT", help="A cluster that runs; default $RAY_ADDRESS, else one is started."),
+    typer.Option(
+        "--ray-address",
+        metavar="HOST:PORT",
+        help="Address of a running Ray cluster; the default is $RAY_ADDRESS, or else a new cluster on this machine.",
+    ),
 ]
 Formats = Annotated[
     list[str],
-    typer.Option("--format", "-f", metavar="FORMAT", help="overlay, mask-video, png, cutout; repeat, or join with commas."),
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT",
+        help="Output format: overlay, mask-video, png or cutout; repeat the option, or join formats with commas.",
+    ),
 ]
 
 
-def go_offline(wanted: bool) -> None:
-    """The callback of `--offline`."""
-    if wanted:
+def go_offline(offline: bool) -> None:
+    """Callback of `--offline`: forbids huggingface_hub to use the network."""
+    if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 def data_root(root: Path | None) -> Path | None:
-    """`--root`, else $VIRST_DATA where it is set."""
-    stored = os.environ.get("VIRST_DATA")
-    return Path(stored) if root is None and stored else root
-
-
-def pair(text: str, between: str, example: str) -> tuple[int, int]:
-    """Two whole numbers, as in `128x64` or `1/4`. Raises typer.BadParameter that shows the example."""
-    left, _, right = text.lower().partition(between)
-    if not (left.isdecimal() and right.isdecimal()):
-        raise typer.BadParameter(f"{text!r} is not two numbers; write {example}")
-    return int(left), int(right)
+    """Folder of the data sets: `--root` if it was given, else $VIRST_DATA if it is set, else None."""
+    default = os.environ.get("VIRST_DATA")
+    return Path(default) if root is None and default else root

@@ -1,4 +1,4 @@
-"""virst segment: a video and sentences in, masks out."""
+"""virst segment: finds what sentences describe in a video, and writes masks."""
 
 import json
 from pathlib import Path
@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from virst_cli.commands.cost_text import for_json, in_words
-from virst_cli.commands.model_note import say_model
+from virst_cli.commands.cost_text import cost_json, cost_lines
+from virst_cli.commands.model_note import print_model_note
+from virst_cli.commands.option_values import parse_time
 from virst_cli.commands.options import AsJson, Chunk, Device, Dtype, Faithful, Formats, MaxMemory, Model
-from virst_cli.commands.summary import SCHEMA_VERSION, summary
-from virst_cli.commands.time_option import parse_time
+from virst_cli.commands.summary import SCHEMA_VERSION, run_summary
 
 if TYPE_CHECKING:
     from virst_cli.runs.job import Job
@@ -25,10 +25,15 @@ NOTHING_FOUND = 3
 
 
 def segment(
-    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video file, or a folder of frames.")],
-    text: Annotated[list[str], typer.Argument(metavar="TEXT...", help="What to find; several sentences share the work.")],
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="Video file, or folder of frames.")],
+    text: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TEXT", help="Sentence that says what to find; several sentences are answered in one pass over the video."
+        ),
+    ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Where the folder <video>.virst is made.")
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder in which <video>.virst is created.")
     ] = Path(),
     formats: Formats = ["overlay"],  # noqa: B006  Typer copies it
     model: Model = None,
@@ -36,19 +41,27 @@ def segment(
     dtype: Dtype = "auto",
     chunk: Chunk = None,
     start: Annotated[
-        float, typer.Option("--start", parser=parse_time, metavar="TIME", help="Begin here: seconds or HH:MM:SS.")
+        float,
+        typer.Option(
+            "--start", parser=parse_time, metavar="TIME", help="Start at this time of the video, in seconds or HH:MM:SS."
+        ),
     ] = 0.0,
-    end: Annotated[float | None, typer.Option("--end", parser=parse_time, metavar="TIME", help="End here.")] = None,
+    end: Annotated[
+        float | None,
+        typer.Option("--end", parser=parse_time, metavar="TIME", help="Stop at this time of the video; the default is its end."),
+    ] = None,
     faithful: Faithful = False,
     max_memory: MaxMemory = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     as_json: AsJson = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Fail when the video breaks off.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done and what it would take, and write nothing.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with code 1 if the video is truncated.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no notes about the model.")] = False,
 ) -> None:
-    """Segment what a sentence describes in a video."""
+    """Segment what sentences describe in a video."""
     from virst_cli.runs.job import Job, Request
 
     job = Job(
@@ -61,11 +74,11 @@ def segment(
         _print_plan(job, as_json=as_json)
         return
     if not quiet:
-        say_model(job.request.model, job.unknown_words)
+        print_model_note(job.request.model, job.unknown_words)
     result = _run(job, overwrite=overwrite, resume=resume, quiet=quiet)
     if as_json:
-        said = summary(job.folder, result.record.run, result.files, warning=result.warning)
-        typer.echo(json.dumps(said, ensure_ascii=False))
+        summary = run_summary(job.folder, result.record.run, result.files, warning=result.warning)
+        typer.echo(json.dumps(summary, ensure_ascii=False))
     else:
         for path in result.files:
             typer.echo(path)
@@ -87,12 +100,12 @@ def _run(job: "Job", *, overwrite: bool, resume: bool, quiet: bool) -> "Result":
 
 
 def _print_plan(job: "Job", *, as_json: bool) -> None:
-    """What --dry-run says; nothing has been written."""
+    """Print what the run would do, take and write (--dry-run)."""
     from virst_cli.checkpoints.find import choose_model
     from virst_cli.runs.estimate import Estimate
 
     estimate, info = Estimate(job), job.info
-    frames, needs = estimate.frames, (estimate.memory(), estimate.disk(), estimate.time())
+    frames, cost = estimate.frames, (estimate.memory(), estimate.disk(), estimate.time())
     if as_json:
         plan = {
             "schema_version": SCHEMA_VERSION,
@@ -105,16 +118,15 @@ def _print_plan(job: "Job", *, as_json: bool) -> None:
             "model": str(job.model),
             "sentences": list(job.request.sentences),
             "files": [str(path) for path in job.files],
-            **for_json(*needs),
+            **cost_json(*cost),
         }
         typer.echo(json.dumps(plan, ensure_ascii=False))
         return
-    length = "" if info.duration is None else f", {info.duration:g} s"
-    typer.echo(
-        f"video: {'?' if frames is None else frames} frames{length}, {info.width}x{info.height}, {float(info.rate):g} a second"
-    )
+    count = "unknown number of" if frames is None else frames
+    duration = "" if info.duration is None else f", {info.duration:g} s"
+    typer.echo(f"video: {count} frames{duration}, {info.width}x{info.height}, {float(info.rate):g} fps")
     typer.echo(f"model: {choose_model(job.request.model).name} ({job.model})")
-    for line in in_words(*needs):
+    for line in cost_lines(*cost):
         typer.echo(line)
     typer.echo("files that would be written:")
     for path in job.files:

@@ -1,4 +1,4 @@
-"""Ctrl-C and `kill` as exceptions, so that files are closed and every ffmpeg is ended on the way out."""
+"""Turns Ctrl-C and `kill` into an exception, so that files are closed and every ffmpeg is stopped before the program ends."""
 
 import signal
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from types import FrameType
 
 
 class Stopped(BaseException):
-    """A signal asked us to stop. Not an `Exception`: nothing on the way may take it for a failure and go on."""
+    """SIGINT or SIGTERM arrived. It is not an `Exception`, so that no handler of errors catches it and continues."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -15,8 +15,8 @@ class Stopped(BaseException):
 
 
 @contextmanager
-def stopping() -> Iterator[None]:
-    """Within the block, SIGINT and SIGTERM raise `Stopped`; further ones do not disturb the clearing up."""
+def stop_on_signals() -> Iterator[None]:
+    """Within the block, SIGINT and SIGTERM raise `Stopped`; later signals are ignored, so that cleaning up is not disturbed."""
     numbers = (signal.SIGINT, signal.SIGTERM)
 
     def stop(number: int, frame: FrameType | None) -> None:

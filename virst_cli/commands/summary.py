@@ -1,4 +1,4 @@
-"""What `--json` says about a run."""
+"""The JSON object that `--json` prints for a run."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,8 +7,14 @@ from typing import Any
 SCHEMA_VERSION = 1
 
 
-def summary(folder: Path, run: dict[str, Any], files: Sequence[Path], *, warning: str | None) -> dict[str, Any]:
-    """An object for JSON. run: run.json; files: all that are there; warning: why frames are missing, if some are."""
+def run_summary(folder: Path, run: dict[str, Any], files: Sequence[Path], *, warning: str | None) -> dict[str, Any]:
+    """The JSON object of a finished run.
+
+    folder: the run folder.
+    run: the contents of run.json.
+    files: all files in the run folder.
+    warning: why frames are missing, or None if the video was complete.
+    """
     return {
         "schema_version": SCHEMA_VERSION,
         "run": str(folder),

@@ -40,7 +40,7 @@ def train(
     Your own videos: in the layout of a data set of `virst bench`, with `--init`.
     """
     from virst_cli.checkpoints.find import find_model
-    from virst_cli.commands.progress import TrainingProgress
+    from virst_cli.commands.progress import print_training_step
     from virst_cli.errors import OutputError, UsageError
     from virst_cli.machine.devices import resolve_device
     from virst_cli.training.loop import STATE
@@ -59,6 +59,5 @@ def train(
         state, seed=seed, effort=effort, stages=tuple(stage or ()), init=find_model(init) if init else None, dataset=dataset,
         root=root if dataset == WORLD else data_root(root), device=resolve_device(device),
     )  # fmt: skip
-    with TrainingProgress() as progress:
-        trainer = run(job, progress.report, workers=workers)
+    trainer = run(job, print_training_step, workers=workers)
     typer.echo(save_model(trainer, output))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from virst_cli.commands.options import pair
+from virst_cli.commands.option_values import parse_pair
 
 EPILOG = """\b
 Examples:
@@ -24,5 +24,5 @@ def world(
     """Make synthetic videos with exact masks and sentences, in the layout of MeViS."""
     from virst_cli.world import write_mevis
 
-    write_mevis(folder, videos=videos, seed=seed, size=pair(size, "x", "--size 128x128"), frames=frames)
+    write_mevis(folder, videos=videos, seed=seed, size=parse_pair(size, "x", "--size 128x128"), frames=frames)
     typer.echo(folder / "mevis" / "valid_u")

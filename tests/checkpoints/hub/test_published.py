@@ -82,7 +82,7 @@ def test_pull_says_what_is_left_to_do_and_that_is_right(hub: Hub, shell: Virst, 
     for said in ("low-rank updates merged", "of fusion.seg_model", "first fusion: used; its gate is 0.37"):
         assert said in done.err
     with hub.silence():
-        assert "is here already" in shell("virst weights pull virst-7b").err
+        assert "is already on this machine" in shell("virst weights pull virst-7b").err
 
 
 def test_parts_are_listed_checked_and_removed(hub: Hub, shell: Virst):
@@ -90,10 +90,10 @@ def test_parts_are_listed_checked_and_removed(hub: Hub, shell: Virst):
     listed = shell("virst weights list")
     assert f"{BASE}\t" in listed.out
     assert (
-        "not here: virst-7b (15.3 GB, downloads 16.8 GB; real videos: the published model); `virst weights pull virst-7b`"
-        in listed.err
+        "not on this machine: virst-7b (15.3 GB, downloads 16.8 GB; real videos: the published model); "
+        "get it with `virst weights pull virst-7b`" in listed.err
     )
-    assert f"{SAM2}: all files are as they were published" in shell("virst weights verify").err
+    assert f"{SAM2}: every file matches its sha256" in shell("virst weights verify").err
     assert shell(f"virst weights rm {SAM2} --yes").code == 0
     done = shell("virst weights import virst_checkpoint.pt")
     assert done.code == 4
