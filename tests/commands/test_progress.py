@@ -9,12 +9,17 @@ from virst_cli.training.loop import StepReport
 
 def test_there_is_a_line_when_a_stage_begins_and_when_it_ends(capsys: pytest.CaptureFixture[str]):
     with Progress(quiet=False) as show:
-        for stage in ("look", "track"):
+        for stage in ("look", "propagate"):
             for done in range(11):
                 show(stage, done, 10)
     output = capsys.readouterr()
     assert output.out == ""
-    assert [line.split(",")[0] for line in output.err.splitlines()] == ["look 0/10", "look 10/10", "track 0/10", "track 10/10"]
+    assert [line.split(",")[0] for line in output.err.splitlines()] == [
+        "look 0/10",
+        "look 10/10",
+        "propagate 0/10",
+        "propagate 10/10",
+    ]
 
 
 def test_a_long_stage_has_a_line_every_few_seconds(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
@@ -22,7 +27,7 @@ def test_a_long_stage_has_a_line_every_few_seconds(capsys: pytest.CaptureFixture
     monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(seconds)))
     with Progress(quiet=False) as show:
         for done in range(10):
-            show("track", done, 100)
+            show("propagate", done, 100)
     lines = capsys.readouterr().err.splitlines()
     assert 2 <= len(lines) < 10
     assert "/s, " in lines[-1]
