@@ -26,7 +26,7 @@ def rounded(scores: dict[str, float] | None) -> dict[str, float]:
 def test_mevis() -> None:
     report = scored("mevis")
     assert rounded(report.scores) == expected(MEVIS)["all"]
-    for row in report.rows:
+    for row in report.expression_scores:
         said = expected(MEVIS)["per_expression"][f"{row.video}/{row.expression}"]
         assert (row.j, row.f) == (pytest.approx(said["J"], abs=1e-9), pytest.approx(said["F"], abs=1e-9))
 
@@ -53,7 +53,7 @@ def test_revos(ours: str, theirs: str, stored: str, names: dict[str, str]) -> No
 
 
 def test_every_sentence_of_revos_has_its_published_percentages() -> None:
-    rows = {(row.video, row.expression): row for row in scored("revos").rows}
+    rows = {(row.video, row.expression): row for row in scored("revos").expression_scores}
     for stored, names in (("png255", {"A": "A_255", "R": "R_255"}), ("binary", {"A": "A", "R": "R_binary"})):
         for said in expected(REVOS)[f"per_expression_{stored}"]:
             row = rows[said["video_name"], said["exp_id"]]

@@ -74,7 +74,7 @@ def test_masks_are_kept_under_the_names_of_set_and_model_and_used_again(data: Pa
     assert [path.stat().st_mtime_ns for path in masks] == times
     fast = virst(*asked, "--fast")
     assert fast.code == 2
-    assert "another settings" in fast.error and "--overwrite" in fast.error
+    assert "other settings (chunk 2147483648, not 32, faithful True, not False)" in fast.error and "--overwrite" in fast.error
     assert [path.stat().st_mtime_ns for path in masks] == times
     assert virst(*asked, "--fast", "--overwrite").code == 0
     assert json.loads((folder / "run.json").read_text())["settings"]["faithful"] is False
@@ -163,10 +163,10 @@ def test_a_page_is_written(data: Path, blind: Path, virst: Virst, tmp_path: Path
         (["--dataset", "nope"], "nope"),
         (["--dataset", "mevis"], "--root"),
         (["--dataset", "world", "--shard", "one"], "--shard 1/4"),
-        (["--dataset", "world", "--submission", "a.zip"], "no server scores world"),
+        (["--dataset", "world", "--submission", "a.zip"], "world has no server"),
         (["--dataset", "world", "--submission", "a.zip", "--limit", "1"], "leave out --limit"),
-        (["--dataset", "world", "--predictions", "a", "-o", "b"], "leave it out"),
-        (["--dataset", "world", "--report", "nowhere/page.html"], "no folder"),
+        (["--dataset", "world", "--predictions", "a", "-o", "b"], "leave out --output"),
+        (["--dataset", "world", "--report", "nowhere/page.html"], "is not a folder"),
     ],
     ids=str,
 )
