@@ -129,7 +129,7 @@ def test_shards_fill_one_folder_from_which_the_whole_is_scored(dataset: Dataset,
     [
         ({"model": {"name": "bright", "sha256": {"model.safetensors": "13"}}}, "another model;"),
         ({"settings": {"faithful": False}}, r"other settings \(faithful True, not False\);"),
-        ({"model": None, "settings": None}, "another model and other settings;"),
+        ({"model": None, "settings": None}, "of another model and made with other settings;"),
     ],
     ids=str,
 )

@@ -4,14 +4,23 @@ import json
 import shutil
 import signal
 import zipfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from tests.bench.layouts import NAMES, VIDEOS, WRITERS, answer
 from tests.commands.conftest import Virst
 from tests.commands.running import Zygote, until
+from virst_cli import engines
 from virst_cli.bench import open_dataset
+from virst_cli.commands.bench import bench
+from virst_cli.commands.options import EngineName
+from virst_cli.engines.local import LocalEngine
+from virst_cli.errors import UsageError
+from virst_cli.machine import devices
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +83,7 @@ def test_masks_are_kept_under_the_names_of_set_and_model_and_used_again(data: Pa
     assert [path.stat().st_mtime_ns for path in masks] == times
     fast = virst(*asked, "--fast")
     assert fast.code == 2
-    assert "other settings (chunk 2147483648, not 32, faithful True, not False)" in fast.error and "--overwrite" in fast.error
+    assert "other settings (chunk 2147483648, not 256, faithful True, not False)" in fast.error and "--overwrite" in fast.error
     assert [path.stat().st_mtime_ns for path in masks] == times
     assert virst(*asked, "--fast", "--overwrite").code == 0
     assert json.loads((folder / "run.json").read_text())["settings"]["faithful"] is False
@@ -181,6 +190,48 @@ def test_a_data_set_is_not_written_over(data: Path, virst: Virst):
     assert done.code == 2
     assert "already" in done.error
     assert "--size 128x128" in virst("world", "new", "--size", "big").error
+
+
+def test_a_cluster_of_gpus_needs_none_on_this_machine(
+    blind: Path, virst: Virst, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """The workers' "cuda" is a CPU here, which nobody outside of them may open."""
+    in_worker: list[bool] = []
+    resolve = devices.resolve_device
+
+    def resolve_in_workers(name: str) -> torch.device:
+        if not in_worker:
+            raise UsageError(f"device {name!r} can't be used")
+        assert name == "cuda"
+        return resolve("cpu")
+
+    class Cluster:
+        def map(self, make: Any, items: Sequence[int], on_progress: Any) -> Iterator[tuple[int, Any]]:
+            results = LocalEngine("cuda").map(make, items, on_progress)
+            for _ in items:
+                in_worker.append(True)
+                result = next(results)
+                in_worker.clear()
+                yield result
+
+    monkeypatch.setattr(devices, "resolve_device", resolve_in_workers)
+    monkeypatch.setattr(engines, "open_engine", lambda name, **options: Cluster())
+    monkeypatch.chdir(tmp_path)
+    world: dict[str, Any] = {"dataset": "world", "videos": 2, "frames": 4, "model": str(blind), "as_json": True, "quiet": True}
+    with pytest.raises(UsageError, match="can't be used"):
+        bench(**world, device="cuda", output=Path("alone"))
+    bench(**world, device="cuda", output=Path("masks"), engine=EngineName.ray)
+    report = json.loads(capsys.readouterr().out)
+    assert report["files"] == ["masks"]
+    settings = json.loads((tmp_path / "masks" / "run.json").read_text())["settings"]
+    assert settings == {"device": "cpu", "dtype": "float32", "chunk": 256, "faithful": False}
+    here = virst("bench", "--dataset", "world", "--videos", "2", "--frames", "4", "--model", blind, "-o", "masks", "--json", "-q")
+    assert here.code == 0, here.err  # these masks are those that a run here would make
+    assert without_speed(json.loads(here.out)) == without_speed(report)
+
+
+def without_speed(report: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in report.items() if name not in ("fps", "peak_memory_bytes")}
 
 
 @pytest.mark.slow

@@ -63,10 +63,10 @@ def open_store(folder: Path, dataset: Dataset, made_by: Mapping[str, Any], *, re
         _difference(name, stored.get(name), wanted[name]) for name in wanted if _differs(stored.get(name), wanted[name])
     ]
     if not differences:
-        differences = [f"other frames of {video}" for video in _outdated(folder, dataset, stored, wanted)]
+        differences = [f"of other frames of {video}" for video in _outdated(folder, dataset, stored, wanted)]
     if differences:
         advice = "choose another folder with --output, or replace them with --overwrite"
-        raise OutputError(f"{shown(folder)} holds masks of {' and '.join(differences[:LISTED])}; {advice}")
+        raise OutputError(f"{shown(folder)} holds masks {' and '.join(differences[:LISTED])}; {advice}")
     if stored != wanted:
         with writing(folder):
             write_text(folder / RUN_FILE, run_json(wanted))
@@ -220,11 +220,11 @@ def _without_frames(entry: Any) -> Any:
 def _difference(name: str, stored: Any, wanted: Any) -> str:
     """What a message says about an entry of run.json that differs."""
     if name != "settings":
-        return f"another {name.replace('_', ' ').replace('dataset', 'data set')}"
+        return f"of another {name.replace('_', ' ').replace('dataset', 'data set')}"
     if not (isinstance(stored, dict) and isinstance(wanted, dict)):
-        return "other settings"
+        return "made with other settings"
     changed = [f"{key} {stored.get(key)}, not {value}" for key, value in wanted.items() if stored.get(key) != value]
-    return f"other settings ({', '.join(changed)})"
+    return f"made with other settings ({', '.join(changed)})"
 
 
 def _outdated(folder: Path, dataset: Dataset, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

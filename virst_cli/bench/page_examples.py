@@ -104,7 +104,7 @@ class Examples:
         self._kept = list(dict.fromkeys((*best[:FEW], *worst[:FEW], *around[:AROUND])))
 
     def chosen(self) -> dict[str, list[Example]]:
-        """The chosen examples by kind, none twice: at most `FEW` of a kind, fewer in a short run. The best is first, the worst last."""
+        """The chosen examples by kind, none twice, the best first: at most `FEW` of a kind, and fewer in a short run."""
         few = min(FEW, max(1, len(self._kept) // 3))
         best, worst, around = self._ranked()
         best = best[:few]

@@ -53,8 +53,8 @@ def run_benchmark(
     limit: only so many videos, the first ones.
     shard: part i of n of the videos, as (i, n).
 
-    A video that lacks frames, or has a damaged one, scores 0 and is listed as missing. Where the data set knows the objects of its
-    videos, the baselines run too; their time does not count.
+    A video that lacks frames, or has a damaged one, scores 0 and is listed as missing. Where the data set knows the objects of
+    its videos, the baselines run too; their time does not count.
     """
     answers = ModelMasks(model)
     report = score_videos(

@@ -1,4 +1,4 @@
-"""Submissions: the masks of a whole data set in one zip file, in the form that its server accepts (spec/datasets.md section 4)."""
+"""Submissions: the masks of a whole data set in one zip file, as its server accepts them (spec/datasets.md section 4)."""
 
 import io
 import zipfile
@@ -34,7 +34,7 @@ def write_submission(dataset: Dataset, folder: Path, path: Path) -> None:
     folder: the masks, in the layout of predictions.py; none may be missing.
     path: the zip file. It is read again and checked before it takes its name.
 
-    Masks in another form are rewritten to 0 and 255 in one channel. Raises `OutputError` if the written file is not as it should be.
+    Masks in another form are rewritten to 0 and 255 in one channel. Raises `OutputError` if the check fails.
     """
     check_submission(dataset, path)
     new = partial(path)

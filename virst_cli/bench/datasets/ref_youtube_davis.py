@@ -55,8 +55,8 @@ class RefYoutubeVosSet(DiskDataset):
         others = read_videos(test, sort_frames=False).keys() if test.is_file() else set()
         if not others and len(videos) > VALIDATION_VIDEOS:
             raise UsageError(
-                f"{shown(meta)} has {len(videos)} videos, more than the {VALIDATION_VIDEOS} of the validation split, because it includes "
-                f"the test split; save the list of test videos as {shown(test)}"
+                f"{shown(meta)} has {len(videos)} videos, more than the {VALIDATION_VIDEOS} of the validation split; save the "
+                f"table of the test split as {shown(test)}, so that its videos can be left out"
             )
         chosen = {name: videos[name] for name in sorted(videos.keys() - others)}
         if not chosen:
@@ -106,7 +106,7 @@ class RefDavisSet(DiskDataset):
 
 
 class LabelFiles:
-    """Annotation pictures, read when they are used. Raises `UsageError` for one that is not a picture of labels, or is damaged."""
+    """Annotation pictures, read when they are used. Raises `UsageError` for one that is damaged or has no labels."""
 
     def __init__(self, files: list[Path]) -> None:
         self._files = files
