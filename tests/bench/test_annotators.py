@@ -117,10 +117,10 @@ def test_more_true_things_than_proposals_leave_some_without(tmp_path: Path) -> N
     sample = open_dataset("ref-davis17", layouts.davis(tmp_path))[0]
     assert sample.labels is not None
     four = replace(sample, expressions=sample.expressions[:4])
-    watched = FourAnnotators(four, sample.labels)
-    for masks in watched.observe([e.truth[t] for e in four.expressions] for t in range(FRAMES)):
+    annotators = FourAnnotators(four, sample.labels)
+    for masks in annotators.observe([e.truth[t] for e in four.expressions] for t in range(FRAMES)):
         assert len(masks) == 4
-    assert [row.j for row in watched.scores()] == [
+    assert [row.j for row in annotators.scores()] == [
         1.0,
         1 / FRAMES,
     ] * 4  # the second is gone in the last frame, and so found there

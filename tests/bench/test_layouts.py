@@ -112,9 +112,9 @@ def test_sentences_of_davis_keep_the_order_of_the_file_and_find_their_masks_by_s
     change(root / "davis17" / "valid" / "mask_dict.pkl", lambda _: rows)
     dataset = open_dataset("ref-davis17", root)
     for video in range(2):
-        said = dataset[video].expressions
-        assert [expression.id for expression in said] == [str(key) for key in range(12)]
-        for key, expression in enumerate(said):
+        expressions = dataset[video].expressions
+        assert [expression.id for expression in expressions] == [str(key) for key in range(12)]
+        for key, expression in enumerate(expressions):
             mask = expression.truth[1]
             assert mask is not None
             assert mask.sum() == (1 + 2 * key) * (10 + video)
@@ -230,16 +230,16 @@ def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str, what: 
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_missing_set_says_in_one_line_what_is_wanted_what_is_there_and_where_to_get_it(name: str, tmp_path: Path) -> None:
+def test_a_missing_set_says_in_one_line_what_is_expected_what_is_there_and_where_to_get_it(name: str, tmp_path: Path) -> None:
     (tmp_path / "holiday pictures").mkdir()
     with pytest.raises(UsageError) as refused:
         open_dataset(name, tmp_path)
-    said = str(refused.value)
+    message = str(refused.value)
     WRITERS[name](tmp_path / "data")
     home = own_folder(name, tmp_path / "data").relative_to(tmp_path / "data")
-    assert "\n" not in said
+    assert "\n" not in message
     for wanted in (f"{tmp_path}/{home}/", "meta_expressions", "JPEGImages/VIDEO", "holiday pictures/", "https://", "--root"):
-        assert wanted in said
+        assert wanted in message
     with pytest.raises(UsageError, match="VIRST_DATA"):
         open_dataset(name)
     with pytest.raises(UsageError, match="No such file"):

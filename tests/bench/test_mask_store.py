@@ -125,7 +125,7 @@ def test_shards_fill_one_folder_from_which_the_whole_is_scored(dataset: Dataset,
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"model": {"name": "bright", "sha256": {"model.safetensors": "13"}}}, "another model;"),
         ({"settings": {"faithful": False}}, r"other settings \(faithful True, not False\);"),
@@ -134,11 +134,11 @@ def test_shards_fill_one_folder_from_which_the_whole_is_scored(dataset: Dataset,
     ids=str,
 )
 def test_masks_of_another_model_or_setting_are_never_used(
-    changed: dict[str, Any], said: str, dataset: Dataset, folder: Path
+    changed: dict[str, Any], message: str, dataset: Dataset, folder: Path
 ) -> None:
     run_benchmark(dataset, Bright(), name="bright", store=folder)
     before = contents(folder)
-    with pytest.raises(OutputError, match=f"{said}.*--output.*--overwrite"):
+    with pytest.raises(OutputError, match=f"{message}.*--output.*--overwrite"):
         open_store(folder, dataset, {**MADE_BY, **changed})
     assert contents(folder) == before
     open_store(folder, dataset, {**MADE_BY, **changed}, resume=False)
@@ -192,8 +192,8 @@ def test_a_video_that_cannot_be_read_leaves_no_masks_and_is_tried_again(dataset:
     good = frame.read_bytes()
     frame.write_bytes(b"no picture")
     report = run_benchmark(dataset, Bright(), name="bright", store=folder)
-    (said,) = report.missing
-    assert said.startswith(f"{SECOND}: ")
+    (line,) = report.missing
+    assert line.startswith(f"{SECOND}: ")
     assert {row.video for row in report.expression_scores if row.j == 0.0} == {SECOND}
     assert len(contents(folder)) == 1 + 3 * FRAMES
     frame.write_bytes(good)

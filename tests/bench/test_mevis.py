@@ -89,9 +89,9 @@ def test_a_damaged_frame_is_listed_and_the_other_videos_are_scored(root: Path) -
     model = Oracle(dataset)
     (root / "mevis" / "valid_u" / "JPEGImages" / "world00001" / "00004.jpg").write_bytes(b"no picture")
     report = run_benchmark(dataset, model, name="oracle")
-    (said,) = report.missing
-    assert said.startswith("world00001: ")
-    assert "00004.jpg" in said
+    (line,) = report.missing
+    assert line.startswith("world00001: ")
+    assert "00004.jpg" in line
     assert {(row.video, row.j) for row in report.expression_scores} == {
         ("world00000", 1.0),
         ("world00001", 0.0),

@@ -36,10 +36,10 @@ def sample(name: str, texts: Sequence[str], truth: Mask | None = None) -> Sample
     """A grey video with one thing in it, which all sentences mean."""
     frames = [np.full((HEIGHT, WIDTH, 3), 90, np.uint8)] * FRAMES
     truth = box(20) if truth is None else truth
-    said = [
+    expressions = [
         Expression(str(number), text, [truth] * FRAMES, "motion" if number % 2 else "size") for number, text in enumerate(texts)
     ]
-    return Sample(name, [f"{t:05d}" for t in range(FRAMES)], frames, said)
+    return Sample(name, [f"{t:05d}" for t in range(FRAMES)], frames, expressions)
 
 
 def answered(video: Sample, shifts: Sequence[int], examples: Examples) -> list[ExpressionScore]:
@@ -102,9 +102,9 @@ def test_nothing_is_loaded_from_anywhere(run: tuple[Report, Examples]) -> None:
 
 
 def test_the_numbers_of_the_report_are_there(run: tuple[Report, Examples]) -> None:
-    said = run[0].as_dict()
+    content = run[0].as_dict()
     text = Elements(page(run[0], {})).text
-    for scores in (said["scores"], *said["by_type"].values(), *said["by_video"].values()):
+    for scores in (content["scores"], *content["by_type"].values(), *content["by_video"].values()):
         assert f"{scores['J&F']:.1f}" in text
     assert "1 videos, expressions or frames are missing" in text
 
@@ -233,12 +233,12 @@ def test_the_page_works_in_a_browser(tmp_path: Path, run: tuple[Report, Examples
     press = "document.querySelector('section:last-of-type thead th:nth-of-type({}) button').click()"
     with opened(path, tmp_path / "profile") as shown:
         assert shown.run("[...document.images].every(picture => picture.complete && picture.naturalWidth === 400)")
-        given = shown.run(column)
-        assert given == sorted(given)
+        before = shown.run(column)
+        assert before == sorted(before)
         shown.run(press.format(2))
-        assert shown.run(column) == sorted(given, reverse=True)
+        assert shown.run(column) == sorted(before, reverse=True)
         shown.run(press.format(2))
-        assert shown.run(column) == sorted(given)
+        assert shown.run(column) == sorted(before)
         shown.run(press.format(1))
         names = shown.run(f"{videos}.map(row => row.cells[0].textContent)")
         assert names[1:] == [f"video{number}" for number in range(12) if number != 3]  # 2 before 10

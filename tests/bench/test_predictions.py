@@ -1,4 +1,4 @@
-"""Masks from elsewhere: what is missing, of another size, damaged or too much is said, by name."""
+"""A folder of predictions: what is missing, of another size, damaged or extra is listed by name."""
 
 import shutil
 from pathlib import Path
@@ -50,8 +50,8 @@ def test_a_mask_of_another_size_is_listed_with_both_sizes(dataset: Dataset, mask
 def test_a_damaged_mask_is_listed(dataset: Dataset, masks: Path) -> None:
     (masks / SECOND / "1" / f"{NAMES[3]}.png").write_bytes(b"no picture")
     report = score_predictions(dataset, masks)
-    (said,) = report.missing
-    assert said.startswith(f"{SECOND}/1/{NAMES[3]}.png: ")
+    (line,) = report.missing
+    assert line.startswith(f"{SECOND}/1/{NAMES[3]}.png: ")
     assert [(row.video, row.expression) for row in report.expression_scores if row.j == 0.0] == [(SECOND, "1")]
 
 
@@ -84,9 +84,9 @@ def test_a_missing_folder_is_refused(dataset: Dataset, tmp_path: Path) -> None:
 
 
 def test_progress_counts_every_frame(dataset: Dataset, masks: Path) -> None:
-    told: list[BenchProgress] = []
-    score_predictions(dataset, masks, progress=told.append)
-    assert [(p.video, p.frame, p.frames, p.videos_done, p.videos) for p in told] == [
+    progress: list[BenchProgress] = []
+    score_predictions(dataset, masks, progress=progress.append)
+    assert [(p.video, p.frame, p.frames, p.videos_done, p.videos) for p in progress] == [
         *((FIRST, t + 1, FRAMES, 0, 2) for t in range(FRAMES)),
         *((SECOND, t + 1, FRAMES, 1, 2) for t in range(FRAMES)),
     ]

@@ -1,4 +1,4 @@
-"""The figures of other systems are as published, told from ours, and only where they fit."""
+"""The figures of other systems are as published, marked as copied, and shown only for data sets that they are for."""
 
 import pytest
 

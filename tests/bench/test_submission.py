@@ -24,9 +24,9 @@ def test_it_holds_every_mask_where_the_server_looks_and_nothing_else(name: str, 
     write_submission(dataset, masks, tmp_path / "answer.zip")
     with zipfile.ZipFile(tmp_path / "answer.zip") as archive:
         wanted = {
-            f"{BEFORE[name]}{dataset[video].video}/{said.id}/{frame}.png"
+            f"{BEFORE[name]}{dataset[video].video}/{expression.id}/{frame}.png"
             for video in range(2)
-            for said in dataset[video].expressions
+            for expression in dataset[video].expressions
             for frame in NAMES
         }
         assert set(archive.namelist()) == wanted

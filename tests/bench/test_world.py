@@ -81,8 +81,8 @@ def test_without_objects_the_baselines_find_nothing() -> None:
 
 
 def test_shuffled_sentences_come_from_the_next_video_whatever_the_shard() -> None:
-    given = [e.text for e in SMALL[0].expressions]
-    assert (shuffled_sentences(SMALL, 5) or [])[: len(given)] == given[: len(SMALL[5].expressions)]
+    texts = [e.text for e in SMALL[0].expressions]
+    assert (shuffled_sentences(SMALL, 5) or [])[: len(texts)] == texts[: len(SMALL[5].expressions)]
     assert shuffled_sentences(WorldSet(videos=1), 0) is None
 
 

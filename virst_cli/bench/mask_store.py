@@ -27,17 +27,10 @@ from virst_cli.errors import OutputError
 from virst_cli.files.atomic import partial, remove, replace_folder, write_text, writing
 from virst_cli.files.lock import Lock
 from virst_cli.files.shown import shown
-from virst_cli.outputs.names import slug
 from virst_cli.outputs.request_key import run_json
 
 SCHEMA_VERSION = 1
-DEFAULT_OUTPUT = Path("virst-bench")  # holds the stores for which no folder was named
 LISTED = 3  # differences that a message names
-
-
-def default_store(dataset: str, model: str) -> Path:
-    """The folder for the masks of a model on a data set, both by name, where no other is named."""
-    return DEFAULT_OUTPUT / f"{dataset}-{slug(model)}"
 
 
 def open_store(folder: Path, dataset: Dataset, made_by: Mapping[str, Any], *, resume: bool = True) -> Path:

@@ -4,12 +4,26 @@ from collections.abc import Callable
 from pathlib import Path
 
 from virst_cli.bench.bench_model import BenchModel
+from virst_cli.bench.datasets.world import WorldSet
 from virst_cli.bench.distribute import run_on_engine
 from virst_cli.bench.mask_store import open_store
 from virst_cli.bench.report import Report
 from virst_cli.bench.runner import MaskObserver, OnBenchProgress, run_benchmark
 from virst_cli.bench.samples import Dataset
 from virst_cli.engines import Engine
+from virst_cli.outputs.names import slug
+
+DEFAULT_OUTPUT = Path("virst-bench")  # holds the mask stores for which no folder was named
+
+
+def default_store(dataset: Dataset, model: BenchModel, *, local: bool) -> Path | None:
+    """The folder for the masks of a model on a data set, where no other is named.
+
+    local: the model runs in this process; the masks of a generated world are then not stored (None).
+    """
+    if local and isinstance(dataset, WorldSet):
+        return None
+    return DEFAULT_OUTPUT / f"{dataset.name}-{slug(model.name)}"
 
 
 def score_model(

@@ -10,7 +10,7 @@ import typer
 from virst_cli.commands.options import AsJson, Device, Dtype, Engine, EngineName, MaxMemory, Model, RayAddress, data_root, pair
 
 if TYPE_CHECKING:
-    from virst_cli.bench import BenchProgress, Report
+    from virst_cli.bench import BenchProgress, Dataset, Report
     from virst_cli.commands.progress import Progress
 
 EPILOG = """\b
@@ -51,7 +51,12 @@ def bench(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="Folder for the masks; default virst-bench/DATASET-MODEL."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Folder for the masks; default virst-bench/DATASET-MODEL, or none for a generated world.",
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume/--overwrite", help="Use the masks that are already there, or replace them.")
@@ -82,9 +87,9 @@ def bench(
         score_predictions,
         write_submission,
     )
-    from virst_cli.bench.mask_store import default_store
     from virst_cli.bench.page import check_page, write_page
     from virst_cli.bench.page_examples import Examples
+    from virst_cli.bench.score_model import default_store
     from virst_cli.commands.progress import Progress
     from virst_cli.engines import open_engine
 
@@ -92,11 +97,11 @@ def bench(
     if not local and predictions is not None:
         raise typer.BadParameter("--predictions are scored on this machine; leave out --engine")
     cluster = None if local else open_engine(engine.value, device=device, ray_address=ray_address)
-    generated = dataset == WORLD and root is None  # even with $VIRST_DATA, which holds the other data sets
-    folder = data_root(root)
-    if folder is not None and not local:
-        folder = folder.absolute()  # workers start in other folders
-    opened = WorldSet(videos=videos, frames=frames, seed=seed) if generated else open_dataset(dataset, folder)
+    if dataset == WORLD and root is None:  # even with $VIRST_DATA, which holds the other data sets
+        opened: Dataset = WorldSet(videos=videos, frames=frames, seed=seed)
+    else:
+        folder = data_root(root)
+        opened = open_dataset(dataset, folder if folder is None or local else folder.absolute())  # workers start in other folders
     part = (1, 1) if shard is None else pair(shard, "/", "--shard 1/4")
     if predictions is not None and output is not None:
         raise typer.BadParameter("--predictions scores existing masks and writes none; leave out --output")
@@ -115,9 +120,8 @@ def bench(
             report = score_predictions(opened, predictions, **options)
         else:
             chosen = BenchModel(model, dtype=dtype, max_memory=max_memory, as_published=not fast and dataset != WORLD)
-            masks = output or (None if generated and local else default_store(dataset, chosen.name))
-            if masks is not None:
-                written.append(masks)
+            masks = output or default_store(opened, chosen, local=local)
+            written += [masks] if masks is not None else []
             report = score_model(
                 opened,
                 chosen,
