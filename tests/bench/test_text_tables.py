@@ -43,7 +43,7 @@ def test_every_type_and_baseline_has_its_place() -> None:
 def test_names_are_shown_as_they_are_and_long_lists_of_missing_things_are_cut() -> None:
     rows = [ExpressionScore("v", "0", "[bold]odd", 0.25, 0.75, empty=False)]
     text = printed(Report("world", None, rows, [f"[red]{i}" for i in range(30)], 1, None, None, extra=["[blue]"]))
-    for expected in ("masks from elsewhere", "[bold]odd", "[red]19", "missing: 30", "10 more", "50.0", "extra: 1", "[blue]"):
+    for expected in ("world, predictions", "[bold]odd", "[red]19", "missing: 30", "10 more", "50.0", "extra: 1", "[blue]"):
         assert expected in text
     assert "[red]20" not in text
 

@@ -113,7 +113,7 @@ def summary_line(report: Report) -> str:
 
 def model_name(report: Report) -> str:
     """The name of the model, or what stands for it where masks came from a folder."""
-    return report.model or "masks from elsewhere"
+    return report.model or "predictions"
 
 
 def figure_text(value: Cell) -> str:
