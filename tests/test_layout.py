@@ -32,7 +32,7 @@ BELOW: dict[str, set[str]] = {
     | {"segmenter"},
     "engines": {"errors", "stages"},
     "batch": {"errors", "stages", "files", "machine", "video", "outputs", "model", "checkpoints", "segmenter", "runs", "engines"},
-    "bench": {"errors", "version", "files", "machine", "video", "outputs", "world", "segmenter", "engines"},
+    "bench": {"errors", "version", "files", "machine", "video", "outputs", "world", "checkpoints", "segmenter", "engines"},
     "training": {"errors", "files", "machine", "video", "outputs", "model", "checkpoints", "tracking", "world", "bench"},
 }
 ABOVE = {"commands", "app", "__main__", "__init__"}  # these may import everything

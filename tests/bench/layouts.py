@@ -56,12 +56,12 @@ def mevis(root: Path, split: str = "valid_u", folder: str = "mevis") -> Path:
     meta: dict[str, Any] = {}
     for number, video in enumerate(VIDEOS):
         write_frames(home / "JPEGImages" / video, number)
-        said = {}
+        expressions = {}
         for key, meant in enumerate(([0], [1], [0, 1])):
-            said[str(key)] = {"exp": f"sentence {key}"}
+            expressions[str(key)] = {"exp": f"sentence {key}"}
             if split == "valid_u":
-                said[str(key)] |= {"obj_id": meant, "anno_id": [2 * number + thing for thing in meant]}
-        meta[video] = {"vid_id": number, "frames": NAMES, "expressions": said}
+                expressions[str(key)] |= {"obj_id": meant, "anno_id": [2 * number + thing for thing in meant]}
+        meta[video] = {"vid_id": number, "frames": NAMES, "expressions": expressions}
     write_json(home / "meta_expressions.json", {"videos": meta})
     if split == "valid_u":
         masks = [codes(masks) for number in range(len(VIDEOS)) for masks in things(number)]
@@ -90,9 +90,9 @@ def davis(root: Path, *, pictures: bool = False) -> Path:
     rows: dict[str, Any] = {}
     for number, video in enumerate(VIDEOS):
         write_frames(home / "valid" / "JPEGImages" / video, number)
-        said = {str(key): {"exp": f"thing {key // 4} by {key % 4}", "obj_id": str(key // 4 + 1)} for key in range(8)}
-        meta[video] = {"frames": NAMES, "expressions": said}
-        for key in sorted(said):
+        expressions = {str(key): {"exp": f"thing {key // 4} by {key % 4}", "obj_id": str(key // 4 + 1)} for key in range(8)}
+        meta[video] = {"frames": NAMES, "expressions": expressions}
+        for key in sorted(expressions):
             rows[str(len(rows))] = codes(things(number)[int(key) // 4])
         if pictures:
             write_labels(home / "valid" / "Annotations" / video, number)
@@ -120,7 +120,7 @@ def revos(root: Path) -> Path:
     rows: dict[str, Any] = {}
     for number, video in enumerate((f"LVVIS/train/{VIDEOS[0]}", f"TAO/{VIDEOS[1]}")):
         write_frames(home / "JPEGImages" / video, number)
-        said = {
+        expressions = {
             str(key): {
                 "exp": f"sentence {key}",
                 "obj_id": meant,
@@ -129,7 +129,7 @@ def revos(root: Path) -> Path:
             }
             for key, meant in enumerate(([0], [0, 1], []))
         }
-        meta[video] = {"vid_id": number, "frames": NAMES, "expressions": said, "height": HEIGHT, "width": WIDTH}
+        meta[video] = {"vid_id": number, "frames": NAMES, "expressions": expressions, "height": HEIGHT, "width": WIDTH}
         rows |= {str(2 * number + thing): codes(things(number)[thing]) for thing in range(2)}
     write_json(home / "meta_expressions_valid_.json", {"videos": meta})
     write_json(home / "mask_dict.json", rows)
@@ -142,12 +142,12 @@ def reason_vos(root: Path) -> Path:
     meta: dict[str, Any] = {}
     for number, video in enumerate(VIDEOS):
         write_frames(home / "JPEGImages" / video, number)
-        said = [
+        expressions = [
             {"exp_id": key, "exp_text": f"sentence {key} of {thing}", "obj_id": str(thing + 1), "is_sent": key == 1}
             for thing in range(2)
             for key in range(2)
         ]
-        meta[video] = {"source": "mose", "frames": NAMES, "expressions": said}
+        meta[video] = {"source": "mose", "frames": NAMES, "expressions": expressions}
         for thing, masks in enumerate(things(number)):
             folder = home / "Annotations" / f"mose_{video}_{thing + 1}"
             folder.mkdir(parents=True)

@@ -14,7 +14,7 @@ from tests.bench import layouts
 from tests.bench.goldens import DAVIS
 from tests.bench.layouts import FRAMES, NAMES, VIDEOS, answer
 from virst_cli.bench import Dataset, Sample, open_dataset, score_predictions
-from virst_cli.bench.annotators import FourAnnotators, described_by_four, merge
+from virst_cli.bench.annotators import FourAnnotators, has_four_per_object, merge
 from virst_cli.bench.metrics import boundary, region
 
 FIRST = VIDEOS[0]
@@ -99,7 +99,7 @@ def test_void_pixels_do_not_count(tmp_path: Path) -> None:
         Image.fromarray(mask).save(path)
     report = score_predictions(dataset, masks)
     assert report.protocols["standard"] == {"J": 100.0, "F": 100.0, "J&F": 100.0}
-    assert min(row.j for row in report.rows) < 1
+    assert min(row.j for row in report.expression_scores) < 1
 
 
 def test_a_missing_mask_is_an_empty_one_here_and_the_run_has_failed_anyway(tmp_path: Path) -> None:
@@ -117,16 +117,19 @@ def test_more_true_things_than_proposals_leave_some_without(tmp_path: Path) -> N
     sample = open_dataset("ref-davis17", layouts.davis(tmp_path))[0]
     assert sample.labels is not None
     four = replace(sample, expressions=sample.expressions[:4])
-    watched = FourAnnotators(four, sample.labels)
-    for masks in watched.watching([e.truth[t] for e in four.expressions] for t in range(FRAMES)):
+    annotators = FourAnnotators(four, sample.labels)
+    for masks in annotators.observe([e.truth[t] for e in four.expressions] for t in range(FRAMES)):
         assert len(masks) == 4
-    assert [row.j for row in watched.rows()] == [1.0, 1 / FRAMES] * 4  # the second is gone in the last frame, and so found there
+    assert [row.j for row in annotators.scores()] == [
+        1.0,
+        1 / FRAMES,
+    ] * 4  # the second is gone in the last frame, and so found there
 
 
 def test_sentences_of_another_number_than_four_a_thing_have_no_standard_protocol() -> None:
-    assert described_by_four(["1", "0", "3", "2"])
+    assert has_four_per_object(["1", "0", "3", "2"])
     for ids in (["0", "1", "2"], ["1", "2", "3", "4"], ["a", "b", "c", "d"], ["0", "0", "1", "2"]):
-        assert not described_by_four(ids)
+        assert not has_four_per_object(ids)
 
 
 def test_the_first_of_several_masks_gets_a_pixel() -> None:

@@ -60,7 +60,7 @@ def test_the_truth_gets_everything_from_a_model_and_from_a_folder(name: str, tmp
     ):
         assert (report.missing, report.extra) == ([], [])
         assert report.scores == {"J": 100.0, "F": 100.0, "J&F": 100.0}
-        assert {row.video for row in report.rows} == {dataset[0].video, dataset[1].video}
+        assert {row.video for row in report.expression_scores} == {dataset[0].video, dataset[1].video}
 
 
 @pytest.mark.parametrize("name", ["mevis-test", "ref-youtube-vos"])
@@ -112,9 +112,9 @@ def test_sentences_of_davis_keep_the_order_of_the_file_and_find_their_masks_by_s
     change(root / "davis17" / "valid" / "mask_dict.pkl", lambda _: rows)
     dataset = open_dataset("ref-davis17", root)
     for video in range(2):
-        said = dataset[video].expressions
-        assert [expression.id for expression in said] == [str(key) for key in range(12)]
-        for key, expression in enumerate(said):
+        expressions = dataset[video].expressions
+        assert [expression.id for expression in expressions] == [str(key) for key in range(12)]
+        for key, expression in enumerate(expressions):
             mask = expression.truth[1]
             assert mask is not None
             assert mask.sum() == (1 + 2 * key) * (10 + video)
@@ -140,7 +140,7 @@ def test_reason_vos_counts_only_annotated_frames_and_numbers_sentences_by_thing(
     full.save(masks / f"mose_{VIDEOS[0]}_2" / "0" / f"{NAMES[1]}.png")  # no annotation says that this is wrong
     assert score_predictions(dataset, masks).scores == {"J": 100.0, "F": 100.0, "J&F": 100.0}
     full.save(masks / f"mose_{VIDEOS[0]}_2" / "0" / f"{NAMES[2]}.png")
-    row = next(row for row in score_predictions(dataset, masks).rows if row.expression == "2/0")
+    row = next(row for row in score_predictions(dataset, masks).expression_scores if row.expression == "2/0")
     assert row.j == pytest.approx((1 + things(0)[1, 2].mean()) / 2)
 
 
@@ -196,7 +196,7 @@ def test_a_pickle_that_would_run_something_is_refused_and_runs_nothing(tmp_path:
     root = layouts.davis(tmp_path)
     table = root / "davis17" / "valid" / "mask_dict.pkl"
     table.write_bytes(pickle.dumps({"0": Payload(tmp_path / "harm")}, protocol))
-    with pytest.raises(UsageError, match=r"mask_dict\.pkl: not a pickle of plain tables \(it names "):
+    with pytest.raises(UsageError, match=r"mask_dict\.pkl is not a pickle of plain tables \(it names "):
         open_dataset("ref-davis17", root)
     assert not (tmp_path / "harm").exists()
     assert pickle.loads(table.read_bytes())  # the test's own pickle does work
@@ -225,21 +225,21 @@ def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str, what: 
         return {"videos": {name if what == "video" else VIDEOS[0]: fields}}
 
     change(root / "mevis" / "valid_u" / "meta_expressions.json", rename)
-    with pytest.raises(UsageError, match="is no name"):
+    with pytest.raises(UsageError, match="is not a valid name"):
         open_dataset("mevis", root)
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_missing_set_says_in_one_line_what_is_wanted_what_is_there_and_where_to_get_it(name: str, tmp_path: Path) -> None:
+def test_a_missing_set_says_in_one_line_what_is_expected_what_is_there_and_where_to_get_it(name: str, tmp_path: Path) -> None:
     (tmp_path / "holiday pictures").mkdir()
     with pytest.raises(UsageError) as refused:
         open_dataset(name, tmp_path)
-    said = str(refused.value)
+    message = str(refused.value)
     WRITERS[name](tmp_path / "data")
     home = own_folder(name, tmp_path / "data").relative_to(tmp_path / "data")
-    assert "\n" not in said
+    assert "\n" not in message
     for wanted in (f"{tmp_path}/{home}/", "meta_expressions", "JPEGImages/VIDEO", "holiday pictures/", "https://", "--root"):
-        assert wanted in said
+        assert wanted in message
     with pytest.raises(UsageError, match="VIRST_DATA"):
         open_dataset(name)
     with pytest.raises(UsageError, match="No such file"):

@@ -74,7 +74,7 @@ def test_masks_are_kept_in_the_published_layout_and_score_alike_from_there(name:
         assert (picture.mode, picture.size) == ("L", (WIDTH, HEIGHT))
         assert set(np.unique(np.asarray(picture))) == {0, 255}
     again = score_predictions(dataset, folder)
-    assert (again.rows, again.standard) == (report.rows, report.standard)
+    assert (again.expression_scores, again.standard) == (report.expression_scores, report.standard)
     assert (again.missing, again.extra) == ([], [])
 
 
@@ -88,7 +88,7 @@ def test_a_stopped_run_goes_on_with_what_is_left_and_gives_the_same_masks(datase
     report = run_benchmark(dataset, model, name="bright", store=opened(folder, dataset))
     assert len(model.calls) == 1
     whole = opened(folder.parent / "whole", dataset)
-    assert run_benchmark(dataset, Bright(), name="bright", store=whole).rows == report.rows
+    assert run_benchmark(dataset, Bright(), name="bright", store=whole).expression_scores == report.expression_scores
     assert contents(whole) == contents(folder)
     assert left.items() <= contents(folder).items()
 
@@ -98,7 +98,7 @@ def test_a_finished_run_asks_the_model_nothing_more(dataset: Dataset, folder: Pa
     model = Bright()
     again = run_benchmark(dataset, model, name="bright", store=opened(folder, dataset))
     assert model.calls == []
-    assert again.rows == first.rows
+    assert again.expression_scores == first.expression_scores
     assert (again.fps, again.missing) == (None, [])
 
 
@@ -109,7 +109,9 @@ def test_only_sentences_that_lack_a_mask_are_asked_again_and_all_in_one_call(dat
     (folder / SECOND / "2" / f"{NAMES[1]}.png").unlink()
     (folder / FIRST / "1.partial").mkdir()  # of a run that was killed
     model = Bright()
-    assert run_benchmark(dataset, model, name="bright", store=opened(folder, dataset)).rows == first.rows
+    assert (
+        run_benchmark(dataset, model, name="bright", store=opened(folder, dataset)).expression_scores == first.expression_scores
+    )
     assert model.calls == [["sentence 0", "sentence 2"]]
     assert contents(folder) == before
 
@@ -119,24 +121,24 @@ def test_shards_fill_one_folder_from_which_the_whole_is_scored(dataset: Dataset,
     model = Bright()
     whole = run_benchmark(dataset, model, name="bright", store=opened(folder, dataset))
     assert model.calls == []
-    assert [row for part in parts for row in part.rows] == list(whole.rows)
+    assert [row for part in parts for row in part.expression_scores] == list(whole.expression_scores)
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"model": {"name": "bright", "sha256": {"model.safetensors": "13"}}}, "another model;"),
-        ({"settings": {"faithful": False}}, "another settings;"),
-        ({"model": None, "settings": None}, "another model and settings;"),
+        ({"settings": {"faithful": False}}, r"other settings \(faithful True, not False\);"),
+        ({"model": None, "settings": None}, "of another model and made with other settings;"),
     ],
     ids=str,
 )
 def test_masks_of_another_model_or_setting_are_never_used(
-    changed: dict[str, Any], said: str, dataset: Dataset, folder: Path
+    changed: dict[str, Any], message: str, dataset: Dataset, folder: Path
 ) -> None:
     run_benchmark(dataset, Bright(), name="bright", store=folder)
     before = contents(folder)
-    with pytest.raises(OutputError, match=f"{said}.*--output.*--overwrite"):
+    with pytest.raises(OutputError, match=f"{message}.*--output.*--overwrite"):
         open_store(folder, dataset, {**MADE_BY, **changed})
     assert contents(folder) == before
     open_store(folder, dataset, {**MADE_BY, **changed}, resume=False)
@@ -146,7 +148,7 @@ def test_masks_of_another_model_or_setting_are_never_used(
 def test_masks_of_other_sentences_are_never_used(dataset: Dataset, folder: Path, home: Path) -> None:
     meta = home / "meta_expressions.json"
     meta.write_text(meta.read_text().replace("sentence 2", "another sentence"))
-    with pytest.raises(OutputError, match="another dataset"):
+    with pytest.raises(OutputError, match="another data set"):
         opened(folder, open_dataset("mevis", home))
 
 
@@ -163,7 +165,7 @@ def test_masks_of_other_frames_are_never_used_but_a_video_without_masks_may_be_c
     assert run_benchmark(whole, model, name="bright", store=opened(folder, whole)).missing == []
     assert len(model.calls) == 1
     Pictures.new("RGB", (WIDTH, HEIGHT)).save(frame)
-    with pytest.raises(OutputError, match=f"another state of {SECOND};"):
+    with pytest.raises(OutputError, match=f"other frames of {SECOND};"):
         opened(folder, open_dataset("mevis", home))
 
 
@@ -190,9 +192,9 @@ def test_a_video_that_cannot_be_read_leaves_no_masks_and_is_tried_again(dataset:
     good = frame.read_bytes()
     frame.write_bytes(b"no picture")
     report = run_benchmark(dataset, Bright(), name="bright", store=folder)
-    (said,) = report.missing
-    assert said.startswith(f"{SECOND}: ")
-    assert {row.video for row in report.rows if row.j == 0.0} == {SECOND}
+    (line,) = report.missing
+    assert line.startswith(f"{SECOND}: ")
+    assert {row.video for row in report.expression_scores if row.j == 0.0} == {SECOND}
     assert len(contents(folder)) == 1 + 3 * FRAMES
     frame.write_bytes(good)
     model = Bright()
@@ -210,6 +212,6 @@ def test_a_world_made_on_the_fly_can_be_kept_too(tmp_path: Path) -> None:
     world = WorldSet(videos=2, frames=4, size=(64, 48))
     folder = opened(tmp_path / "masks", world)
     first = run_benchmark(world, Silent(), name="silent", store=folder)
-    assert run_benchmark(world, Silent(), name="silent", store=opened(folder, world)).rows == first.rows
-    with pytest.raises(OutputError, match="another dataset"):
+    assert run_benchmark(world, Silent(), name="silent", store=opened(folder, world)).expression_scores == first.expression_scores
+    with pytest.raises(OutputError, match="another data set"):
         opened(folder, WorldSet(videos=2, frames=4, size=(64, 48), seed=1))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from virst_cli.bench.metrics import Cut, boundary, j_and_f, radius, region
+from virst_cli.bench.metrics import CroppedMask, boundary, j_and_f, radius, region
 
 Mask = NDArray[np.bool_]
 
@@ -54,7 +54,7 @@ def test_j_and_f_are_the_rules_written_out(size: tuple[int, int], turned: bool, 
     j = np.count_nonzero(prediction & truth) / either if either else 1.0
     assert region(prediction, truth) == j
     assert boundary(prediction, truth) == pytest.approx(slow_boundary(prediction, truth), abs=1e-12)
-    cut, whole = Cut.of(prediction), np.asarray(Cut.of(prediction))
+    cut, whole = CroppedMask.of(prediction), np.asarray(CroppedMask.of(prediction))
     assert np.array_equal(whole, prediction) and whole.dtype == np.bool_
     assert cut.any() == prediction.any()
     assert j_and_f(cut, truth) == j_and_f(prediction, truth) == (j, boundary(prediction, truth))

@@ -77,7 +77,7 @@ def test_a_missing_video_or_frame_is_listed_and_counts_as_zero(root: Path) -> No
     report = run_benchmark(dataset, Oracle(dataset), name="oracle")
     assert report.missing == ["world00000", "world00002/00003", "world00002/00005"]
     assert report.videos == 3
-    assert {(row.video, row.j, row.f) for row in report.rows} == {
+    assert {(row.video, row.j, row.f) for row in report.expression_scores} == {
         ("world00000", 0.0, 0.0),
         ("world00001", 1.0, 1.0),
         ("world00002", 0.0, 0.0),
@@ -89,10 +89,10 @@ def test_a_damaged_frame_is_listed_and_the_other_videos_are_scored(root: Path) -
     model = Oracle(dataset)
     (root / "mevis" / "valid_u" / "JPEGImages" / "world00001" / "00004.jpg").write_bytes(b"no picture")
     report = run_benchmark(dataset, model, name="oracle")
-    (said,) = report.missing
-    assert said.startswith("world00001: ")
-    assert "00004.jpg" in said
-    assert {(row.video, row.j) for row in report.rows} == {
+    (line,) = report.missing
+    assert line.startswith("world00001: ")
+    assert "00004.jpg" in line
+    assert {(row.video, row.j) for row in report.expression_scores} == {
         ("world00000", 1.0),
         ("world00001", 0.0),
         ("world00002", 1.0),

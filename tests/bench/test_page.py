@@ -18,7 +18,7 @@ from virst_cli.bench.page import check_page, page, write_page
 from virst_cli.bench.page_examples import FEW, Example, Examples
 from virst_cli.bench.report import Report
 from virst_cli.bench.samples import Expression, Hidden, Sample
-from virst_cli.bench.scores import ExpressionScore, score
+from virst_cli.bench.scores import ExpressionScore, score_masks
 from virst_cli.errors import OutputError, VideoError
 
 Mask = NDArray[np.bool_]
@@ -36,17 +36,17 @@ def sample(name: str, texts: Sequence[str], truth: Mask | None = None) -> Sample
     """A grey video with one thing in it, which all sentences mean."""
     frames = [np.full((HEIGHT, WIDTH, 3), 90, np.uint8)] * FRAMES
     truth = box(20) if truth is None else truth
-    said = [
+    expressions = [
         Expression(str(number), text, [truth] * FRAMES, "motion" if number % 2 else "size") for number, text in enumerate(texts)
     ]
-    return Sample(name, [f"{t:05d}" for t in range(FRAMES)], frames, said)
+    return Sample(name, [f"{t:05d}" for t in range(FRAMES)], frames, expressions)
 
 
 def answered(video: Sample, shifts: Sequence[int], examples: Examples) -> list[ExpressionScore]:
     """The rows of a video whose sentences are answered with boxes that lie so many pixels off; below 0: no answer."""
     answers: Iterator[list[Mask | None]] = ([None if off < 0 else box(20 + off) for off in shifts] for _ in range(FRAMES))
-    rows = score(video, examples.watching(video, answers))
-    examples.settle(video, rows)
+    rows = score_masks(video, examples.observe(video, answers))
+    examples.finish_video(video, rows)
     return rows
 
 
@@ -102,9 +102,9 @@ def test_nothing_is_loaded_from_anywhere(run: tuple[Report, Examples]) -> None:
 
 
 def test_the_numbers_of_the_report_are_there(run: tuple[Report, Examples]) -> None:
-    said = run[0].as_dict()
+    content = run[0].as_dict()
     text = Elements(page(run[0], {})).text
-    for scores in (said["scores"], *said["by_type"].values(), *said["by_video"].values()):
+    for scores in (content["scores"], *content["by_type"].values(), *content["by_video"].values()):
         assert f"{scores['J&F']:.1f}" in text
     assert "1 videos, expressions or frames are missing" in text
 
@@ -118,7 +118,7 @@ def test_published_systems_stand_beside_the_run() -> None:
 
 def test_a_set_that_only_a_server_scores_has_a_page_without_scores() -> None:
     text = page(Report("mevis-test", "virst-nano", [], [], 2, None, None, hidden=7), {})
-    assert "only a server" in text
+    assert "only the data set's server" in Elements(text).text
     assert "7 expressions" in text
 
 
@@ -127,29 +127,29 @@ def test_the_page_is_written_whole_and_never_over_another(tmp_path: Path, run: t
     write_page(run[0], path, run[1].chosen())
     assert path.read_text(encoding="utf-8") == page(run[0], run[1].chosen())
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
-    with pytest.raises(OutputError, match=r"report\.html is there already"):
+    with pytest.raises(OutputError, match=r"report\.html exists already"):
         check_page(path)
-    with pytest.raises(OutputError, match="is no folder"):
+    with pytest.raises(OutputError, match="is not a folder"):
         check_page(tmp_path / "no" / "report.html")
 
 
 def scores(examples: Sequence[Example]) -> list[float]:
-    return [example.both for example in examples]
+    return [example.score.percent for example in examples]
 
 
 def test_the_best_the_median_and_the_worst_are_chosen(run: tuple[Report, Examples]) -> None:
     chosen = run[1].chosen()
-    of_all = sorted(50 * (row.j + row.f) for row in run[0].rows)
+    of_all = sorted(50 * (row.j + row.f) for row in run[0].expression_scores)
     assert list(chosen) == ["best", "around the median", "worst"]
-    assert chosen["best"][0].both == of_all[-1]
-    assert chosen["worst"][-1].both == of_all[0]
+    assert chosen["best"][0].score.percent == of_all[-1]
+    assert chosen["worst"][-1].score.percent == of_all[0]
     middle = of_all[len(of_all) // 2]
     nearest = sorted(abs(both - middle) for both in of_all)[: 4 * FEW]
     assert all(abs(both - middle) <= nearest[-1] for both in scores(chosen["around the median"]))
     picked = [example for group in chosen.values() for example in group]
     assert len(picked) == len(set(picked)) == 3 * FEW
     for group in chosen.values():
-        assert len({example.row.video for example in group}) == FEW
+        assert len({example.score.video for example in group}) == FEW
 
 
 def test_few_answers_make_few_examples() -> None:
@@ -177,9 +177,9 @@ def test_the_best_is_one_where_something_is_to_be_found() -> None:
     examples = Examples()
     answered(sample("found", ["the box"]), [5], examples)
     nothing = sample("nothing", ["what is not here"], np.zeros((HEIGHT, WIDTH), bool))
-    rows = score(nothing, examples.watching(nothing, ([np.zeros((HEIGHT, WIDTH), bool)] for _ in range(FRAMES))))
-    examples.settle(nothing, rows)
-    assert [example.row.video for example in examples.chosen()["best"]] == ["found"]
+    rows = score_masks(nothing, examples.observe(nothing, ([np.zeros((HEIGHT, WIDTH), bool)] for _ in range(FRAMES))))
+    examples.finish_video(nothing, rows)
+    assert [example.score.video for example in examples.chosen()["best"]] == ["found"]
 
 
 def test_the_pictures_show_the_answer_and_the_truth() -> None:
@@ -233,12 +233,12 @@ def test_the_page_works_in_a_browser(tmp_path: Path, run: tuple[Report, Examples
     press = "document.querySelector('section:last-of-type thead th:nth-of-type({}) button').click()"
     with opened(path, tmp_path / "profile") as shown:
         assert shown.run("[...document.images].every(picture => picture.complete && picture.naturalWidth === 400)")
-        given = shown.run(column)
-        assert given == sorted(given)
+        before = shown.run(column)
+        assert before == sorted(before)
         shown.run(press.format(2))
-        assert shown.run(column) == sorted(given, reverse=True)
+        assert shown.run(column) == sorted(before, reverse=True)
         shown.run(press.format(2))
-        assert shown.run(column) == sorted(given)
+        assert shown.run(column) == sorted(before)
         shown.run(press.format(1))
         names = shown.run(f"{videos}.map(row => row.cells[0].textContent)")
         assert names[1:] == [f"video{number}" for number in range(12) if number != 3]  # 2 before 10

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from virst_cli.bench.parallel import AHEAD, cores, in_order
+from virst_cli.bench.parallel import AHEAD, cores, map_in_order
 
 
 def test_results_come_in_the_order_of_the_items_whichever_is_done_first() -> None:
@@ -14,13 +14,13 @@ def test_results_come_in_the_order_of_the_items_whichever_is_done_first() -> Non
         time.sleep(0.01 * (number % 2 == 0))
         return -number
 
-    assert list(in_order(late_if_even, range(20))) == [-number for number in range(20)]
+    assert list(map_in_order(late_if_even, range(20))) == [-number for number in range(20)]
 
 
 @pytest.mark.skipif(cores() < 2, reason="one core")
 def test_two_tasks_run_at_the_same_time() -> None:
     together = threading.Barrier(2, timeout=20)
-    assert list(in_order(lambda _: together.wait() >= 0, range(2))) == [True, True]  # each waits for the other
+    assert list(map_in_order(lambda _: together.wait() >= 0, range(2))) == [True, True]  # each waits for the other
 
 
 def test_items_are_taken_only_as_results_are_asked_for() -> None:
@@ -31,7 +31,7 @@ def test_items_are_taken_only_as_results_are_asked_for() -> None:
             taken.append(number)
             yield number
 
-    results = in_order(abs, items())
+    results = map_in_order(abs, items())
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     assert len(taken) <= 3 + AHEAD * cores()
     results.close()
@@ -47,7 +47,7 @@ def test_an_error_comes_in_its_turn_and_ends_the_rest() -> None:
         done.append(number)
         return number
 
-    results = in_order(work, range(10_000))
+    results = map_in_order(work, range(10_000))
     assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
     with pytest.raises(ValueError, match="five"):
         next(results)

@@ -1,4 +1,4 @@
-"""Masks from elsewhere: what is missing, of another size, damaged or too much is said, by name."""
+"""A folder of predictions: what is missing, of another size, damaged or extra is listed by name."""
 
 import shutil
 from pathlib import Path
@@ -33,9 +33,9 @@ def test_what_is_missing_is_listed_by_its_largest_part_and_costs_the_whole_sente
     shutil.rmtree(masks / FIRST / "2")
     report = score_predictions(dataset, masks)
     assert report.missing == [f"{FIRST}/0/{NAMES[1]}.png", f"{FIRST}/2"]
-    assert {(row.video, row.expression) for row in report.rows if row.j == 0.0} == {(FIRST, "0"), (FIRST, "2")}
-    assert {(row.j, row.f) for row in report.rows} == {(0.0, 0.0), (1.0, 1.0)}
-    assert not any(row.empty for row in report.rows if row.j == 0.0)
+    assert {(row.video, row.expression) for row in report.expression_scores if row.j == 0.0} == {(FIRST, "0"), (FIRST, "2")}
+    assert {(row.j, row.f) for row in report.expression_scores} == {(0.0, 0.0), (1.0, 1.0)}
+    assert not any(row.empty for row in report.expression_scores if row.j == 0.0)
     shutil.rmtree(masks / FIRST)
     assert score_predictions(dataset, masks).missing == [FIRST]
 
@@ -44,15 +44,15 @@ def test_a_mask_of_another_size_is_listed_with_both_sizes(dataset: Dataset, mask
     Image.new("L", (WIDTH, HEIGHT - 6)).save(masks / SECOND / "1" / f"{NAMES[3]}.png")
     report = score_predictions(dataset, masks)
     assert report.missing == [f"{SECOND}/1/{NAMES[3]}.png: {WIDTH}x{HEIGHT - 6} pixels, the video has {WIDTH}x{HEIGHT}"]
-    assert [(row.video, row.expression) for row in report.rows if row.j == 0.0] == [(SECOND, "1")]
+    assert [(row.video, row.expression) for row in report.expression_scores if row.j == 0.0] == [(SECOND, "1")]
 
 
 def test_a_damaged_mask_is_listed(dataset: Dataset, masks: Path) -> None:
     (masks / SECOND / "1" / f"{NAMES[3]}.png").write_bytes(b"no picture")
     report = score_predictions(dataset, masks)
-    (said,) = report.missing
-    assert said.startswith(f"{SECOND}/1/{NAMES[3]}.png: ")
-    assert [(row.video, row.expression) for row in report.rows if row.j == 0.0] == [(SECOND, "1")]
+    (line,) = report.missing
+    assert line.startswith(f"{SECOND}/1/{NAMES[3]}.png: ")
+    assert [(row.video, row.expression) for row in report.expression_scores if row.j == 0.0] == [(SECOND, "1")]
 
 
 def test_what_belongs_to_no_frame_is_named_and_changes_nothing(dataset: Dataset, masks: Path) -> None:
@@ -64,7 +64,7 @@ def test_what_belongs_to_no_frame_is_named_and_changes_nothing(dataset: Dataset,
     (masks / "run.json").write_text("{}")  # of a folder that we filled ourselves
     report = score_predictions(dataset, masks)
     assert report.extra == [f"{FIRST}/0/99999.png", f"{FIRST}/7", "okapi"]
-    assert (report.rows, report.missing) == (before.rows, [])
+    assert (report.expression_scores, report.missing) == (before.expression_scores, [])
     part = score_predictions(dataset, masks, limit=1)  # does not know which other videos there are
     assert part.extra == [f"{FIRST}/0/99999.png", f"{FIRST}/7"]
 
@@ -84,9 +84,9 @@ def test_a_missing_folder_is_refused(dataset: Dataset, tmp_path: Path) -> None:
 
 
 def test_progress_counts_every_frame(dataset: Dataset, masks: Path) -> None:
-    told: list[BenchProgress] = []
-    score_predictions(dataset, masks, progress=told.append)
-    assert [(p.video, p.frame, p.frames, p.videos_done, p.videos) for p in told] == [
+    progress: list[BenchProgress] = []
+    score_predictions(dataset, masks, progress=progress.append)
+    assert [(p.video, p.frame, p.frames, p.videos_done, p.videos) for p in progress] == [
         *((FIRST, t + 1, FRAMES, 0, 2) for t in range(FRAMES)),
         *((SECOND, t + 1, FRAMES, 1, 2) for t in range(FRAMES)),
     ]

@@ -26,9 +26,9 @@ def rounded(scores: dict[str, float] | None) -> dict[str, float]:
 def test_mevis() -> None:
     report = scored("mevis")
     assert rounded(report.scores) == expected(MEVIS)["all"]
-    for row in report.rows:
-        said = expected(MEVIS)["per_expression"][f"{row.video}/{row.expression}"]
-        assert (row.j, row.f) == (pytest.approx(said["J"], abs=1e-9), pytest.approx(said["F"], abs=1e-9))
+    for row in report.expression_scores:
+        published = expected(MEVIS)["per_expression"][f"{row.video}/{row.expression}"]
+        assert (row.j, row.f) == (pytest.approx(published["J"], abs=1e-9), pytest.approx(published["F"], abs=1e-9))
 
 
 def test_davis_by_its_authors_protocol() -> None:
@@ -53,20 +53,20 @@ def test_revos(ours: str, theirs: str, stored: str, names: dict[str, str]) -> No
 
 
 def test_every_sentence_of_revos_has_its_published_percentages() -> None:
-    rows = {(row.video, row.expression): row for row in scored("revos").rows}
+    rows = {(row.video, row.expression): row for row in scored("revos").expression_scores}
     for stored, names in (("png255", {"A": "A_255", "R": "R_255"}), ("binary", {"A": "A", "R": "R_binary"})):
-        for said in expected(REVOS)[f"per_expression_{stored}"]:
-            row = rows[said["video_name"], said["exp_id"]]
-            assert (round(100 * row.j, 2), round(100 * row.f, 2)) == (said["J"], said["F"])
+        for published in expected(REVOS)[f"per_expression_{stored}"]:
+            row = rows[published["video_name"], published["exp_id"]]
+            assert (round(100 * row.j, 2), round(100 * row.f, 2)) == (published["J"], published["F"])
             for theirs, ours in names.items():
-                assert round(100 * row.more[ours], 2) == pytest.approx(said[theirs], abs=EXACT)
+                assert round(100 * row.more[ours], 2) == pytest.approx(published[theirs], abs=EXACT)
 
 
 def test_the_scores_of_revos_are_those_of_all_its_groups() -> None:
     found = scored("revos").as_dict()
     assert found["scores"] == {name: found["groups"]["overall"][name] for name in ("J", "F", "J&F")}
     types = json.loads((REVOS / "ReVOS" / "meta_expressions_valid_.json").read_text())["videos"].values()
-    counts = [said["type_id"] for video in types for said in video["expressions"].values()]
+    counts = [published["type_id"] for video in types for published in video["expressions"].values()]
     for name, type_id in (("referring", 0), ("reasoning", 1), ("neither", 2)):
         assert found["by_type"].get(name, {"n": 0})["n"] == counts.count(type_id)
 

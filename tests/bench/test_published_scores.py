@@ -1,16 +1,16 @@
-"""The figures of other systems are as published, told from ours, and only where they fit."""
+"""The figures of other systems are as published, marked as copied, and shown only for data sets that they are for."""
 
 import pytest
 
 from virst_cli.bench import Report
 from virst_cli.bench.datasets import OPENERS
-from virst_cli.bench.published_scores import ALL, published
+from virst_cli.bench.published_scores import ALL, published_systems
 
 FITTING = 0.16  # how far a printed J&F may be from the mean of the printed J and F, all rounded to 0.1
 
 
 def test_every_set_of_the_tables_has_its_systems_with_virst_last() -> None:
-    systems = {name: [system.model for system in published(name)] for name in OPENERS}
+    systems = {name: [system.model for system in published_systems(name)] for name in OPENERS}
     assert {name: len(found) for name, found in systems.items() if found} == {
         "mevis": 16,
         "mevis-test": 16,
@@ -33,12 +33,12 @@ def test_every_set_of_the_tables_has_its_systems_with_virst_last() -> None:
     ],
 )
 def test_the_figures_of_virst(name: str, group: str, figures: dict[str, float]) -> None:
-    assert published(name)[-1].figures[group] == figures
+    assert published_systems(name)[-1].figures[group] == figures
 
 
 @pytest.mark.parametrize("name", ["mevis", "ref-youtube-vos", "ref-davis17", "revos"])
 def test_figures_fit_together_unless_a_note_says_so(name: str) -> None:
-    for system in published(name):
+    for system in published_systems(name):
         for group, figures in system.figures.items():
             if figures["J"] is not None and figures["F"] is not None and figures["J&F"] is not None:
                 off = abs((figures["J"] + figures["F"]) / 2 - figures["J&F"])
@@ -46,7 +46,7 @@ def test_figures_fit_together_unless_a_note_says_so(name: str) -> None:
 
 
 def test_the_shifted_row_is_put_right_and_says_how_it_was_printed() -> None:
-    samwise = next(system for system in published("mevis") if system.model == "SAMWISE")
+    samwise = next(system for system in published_systems("mevis") if system.model == "SAMWISE")
     assert samwise.figures[ALL] == {"J": 46.6, "F": 52.4, "J&F": 49.5}
     assert samwise.note is not None
     assert "49.5 / 46.6 / 52.4" in samwise.note

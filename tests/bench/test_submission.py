@@ -24,9 +24,9 @@ def test_it_holds_every_mask_where_the_server_looks_and_nothing_else(name: str, 
     write_submission(dataset, masks, tmp_path / "answer.zip")
     with zipfile.ZipFile(tmp_path / "answer.zip") as archive:
         wanted = {
-            f"{BEFORE[name]}{dataset[video].video}/{said.id}/{frame}.png"
+            f"{BEFORE[name]}{dataset[video].video}/{expression.id}/{frame}.png"
             for video in range(2)
-            for said in dataset[video].expressions
+            for expression in dataset[video].expressions
             for frame in NAMES
         }
         assert set(archive.namelist()) == wanted
@@ -78,9 +78,9 @@ def test_a_mask_that_is_no_good_leaves_no_file(damage: str, tmp_path: Path) -> N
 
 def test_what_cannot_work_is_refused_before_anything_is_done(tmp_path: Path) -> None:
     hidden = open_dataset("mevis-test", WRITERS["mevis-test"](tmp_path / "data"))
-    with pytest.raises(VirstError, match="no server scores world"):
+    with pytest.raises(VirstError, match="world has no server"):
         check_submission(WorldSet(), tmp_path / "answer.zip")
-    with pytest.raises(VirstError, match="no folder"):
+    with pytest.raises(VirstError, match="is not a folder"):
         check_submission(hidden, tmp_path / "nowhere" / "answer.zip")
     (tmp_path / "answer.zip").write_text("an older one")
     with pytest.raises(VirstError, match="already"):

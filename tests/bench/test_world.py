@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tests.bench.models import Hasty, Oracle, Silent
 from virst_cli.bench import BenchProgress, Expression, Sample, open_dataset, run_benchmark
-from virst_cli.bench.baselines import LARGEST, RANDOM, SHUFFLED, object_rows, shuffled_sentences
+from virst_cli.bench.baselines import LARGEST, RANDOM, SHUFFLED, object_baselines, shuffled_sentences
 from virst_cli.bench.datasets.world import KEY, WorldSet
 from virst_cli.bench.samples import Image
 from virst_cli.errors import UsageError, VirstError
@@ -68,7 +68,7 @@ def test_the_object_baselines_are_the_largest_and_the_mean_over_all_objects() ->
     small = Expression("0", "the small one", [objects[0] == 7, None], "size")
     large = Expression("1", "the large one", [objects[0] == 3, objects[1] == 3], "size")
     sample = Sample("v", ["0", "1"], [], [small, large], objects)
-    rows = object_rows(sample, objects)
+    rows = object_baselines(sample, objects)
     assert [row.j for row in rows[LARGEST]] == [0.0, 1.0]
     assert [row.j for row in rows[RANDOM]] == [0.5, 0.5]  # the small one is right about its own absence
 
@@ -76,13 +76,13 @@ def test_the_object_baselines_are_the_largest_and_the_mean_over_all_objects() ->
 def test_without_objects_the_baselines_find_nothing() -> None:
     objects = np.zeros((1, 8, 8), np.uint8)
     sample = Sample("v", ["0"], [], [Expression("0", "a dog", [None], "nothing")], objects)
-    rows = object_rows(sample, objects)
+    rows = object_baselines(sample, objects)
     assert [row.j for row in rows[LARGEST] + rows[RANDOM]] == [1.0, 1.0]
 
 
 def test_shuffled_sentences_come_from_the_next_video_whatever_the_shard() -> None:
-    given = [e.text for e in SMALL[0].expressions]
-    assert (shuffled_sentences(SMALL, 5) or [])[: len(given)] == given[: len(SMALL[5].expressions)]
+    texts = [e.text for e in SMALL[0].expressions]
+    assert (shuffled_sentences(SMALL, 5) or [])[: len(texts)] == texts[: len(SMALL[5].expressions)]
     assert shuffled_sentences(WorldSet(videos=1), 0) is None
 
 
@@ -96,8 +96,8 @@ def test_shards_split_the_set_without_gap_or_overlap() -> None:
     whole = run_benchmark(SMALL, model, name="oracle", limit=5)
     parts = [run_benchmark(SMALL, model, name="oracle", limit=5, shard=(i, 3)) for i in (1, 2, 3)]
     assert [part.videos for part in parts] == [2, 2, 1]
-    rows = [row for part in parts for row in part.rows]
-    assert sorted(rows, key=lambda r: (r.video, r.expression)) == list(whole.rows)
+    rows = [row for part in parts for row in part.expression_scores]
+    assert sorted(rows, key=lambda r: (r.video, r.expression)) == list(whole.expression_scores)
 
 
 @pytest.mark.parametrize(("limit", "shard"), [(0, (1, 1)), (None, (0, 2)), (None, (3, 2)), (2, (3, 3)), (None, (1, 0))])

@@ -127,13 +127,13 @@ def score(truth: Path, answers: Path) -> dict[str, Sequence[float]]:
 
     report = score_predictions(stored_truth(truth), answers)
     assert not report.missing
-    return {f"{row.video}/{row.expression}": (100 * row.j, 100 * row.f) for row in report.rows}
+    return {f"{row.video}/{row.expression}": (100 * row.j, 100 * row.f) for row in report.expression_scores}
 
 
 def stored_truth(folder: Path) -> Any:
     """A data set whose true masks are PNGs, VIDEO/OBJECT/FRAME.png."""
-    from virst_cli.bench.mask_file import read_cut
-    from virst_cli.bench.metrics import Cut
+    from virst_cli.bench.mask_png import read_cropped_mask
+    from virst_cli.bench.metrics import CroppedMask
     from virst_cli.bench.samples import Expression, Sample
 
     class Stored:
@@ -142,8 +142,8 @@ def stored_truth(folder: Path) -> Any:
         def __init__(self, place: Path, names: Sequence[str]) -> None:
             self.place, self.names = place, names
 
-        def __getitem__(self, frame: int) -> Cut:
-            return read_cut(self.place / f"{self.names[frame]}.png")
+        def __getitem__(self, frame: int) -> CroppedMask:
+            return read_cropped_mask(self.place / f"{self.names[frame]}.png")
 
     def samples() -> Iterator[Sample]:
         for video in sorted(folder.iterdir()):

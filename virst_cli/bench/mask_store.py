@@ -1,27 +1,27 @@
-"""A folder that a model fills with masks, in the layout of predictions.py, and from which a later run goes on.
+"""A mask store: a folder that a model fills with masks, so that a later run continues where an earlier one stopped.
 
     FOLDER/run.json                       whose masks these are: data set, model, settings
-    FOLDER/VIDEO/EXPRESSION/FRAME.png     0 and 255, single channel, at the size of the video
+    FOLDER/VIDEO/EXPRESSION/FRAME.png     0 and 255, single channel, at the size of the video (the layout of predictions.py)
 
-An expression's folder takes its name when its last frame is in, so it is whole or it is not there. Masks of another data
-set, model or setting are never used. Several processes may fill one folder, each with its own videos (--shard).
+An expression's folder takes its name once its last frame is in it, so it is either complete or absent. Masks of another data set,
+model or setting are never used. Several processes may fill one folder, each with its own videos (--shard, --engine).
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
+from uuid import uuid4
 
 import numpy as np
 from PIL import Image
 
 from virst_cli.bench.mask_sources import FrameMasks, MaskSource
-from virst_cli.bench.metrics import Cut, Mask
-from virst_cli.bench.predictions import NOTE, Predictions, is_whole
+from virst_cli.bench.metrics import CroppedMask, Mask
+from virst_cli.bench.predictions import RUN_FILE, Predictions, is_complete
 from virst_cli.bench.samples import Dataset, Sample
 from virst_cli.errors import OutputError
 from virst_cli.files.atomic import partial, remove, replace_folder, write_text, writing
@@ -30,40 +30,80 @@ from virst_cli.files.shown import shown
 from virst_cli.outputs.request_key import run_json
 
 SCHEMA_VERSION = 1
-NAMED = 3  # of what has changed
+LISTED = 3  # differences that a message names
 
 
 def open_store(folder: Path, dataset: Dataset, made_by: Mapping[str, Any], *, resume: bool = True) -> Path:
-    """The folder, made or found fit for masks of the data set. made_by: `model` and `settings`, what else decides about them.
+    """Makes the folder, or checks that the masks in it belong to the same run.
 
-    resume: masks that are there and agree in all of that are kept; otherwise they are deleted. Frames may change (a missing
-    one is found) as long as their video has no masks yet. Raises `OutputError` for a folder with anything else in it.
+    folder: the store; it is returned.
+    dataset: whose videos and sentences the masks are for. A video's frames may change as long as it has no masks yet.
+    made_by: `model` and `settings`, on which the masks depend, too.
+    resume: keep the masks that are there; otherwise they are deleted.
+
+    Raises `OutputError` for masks of another run, and for a folder with anything else in it.
     """
-    asked = json.loads(json.dumps({"schema_version": SCHEMA_VERSION, "dataset": dataset.facts(), **made_by}))
+    wanted = json.loads(json.dumps({"schema_version": SCHEMA_VERSION, "dataset": dataset.facts(), **made_by}))
+    if not resume:
+        remove_store(folder)
     with writing(folder):
         with suppress(OSError):
-            folder.rmdir()  # an empty one is as good as none
-        if folder.exists() and not resume:
-            _note(folder)  # nothing is deleted that isn't ours
-            remove(folder)
+            folder.rmdir()  # an empty folder is treated as an absent one
         if not folder.exists():
-            _make(folder, run_json(asked))
-    there = _note(folder)
-    other = [name for name in asked if _lasting(there.get(name)) != _lasting(asked[name])]
-    if not other:
-        other = [f"state of {video}" for video in _outdated(folder, dataset, there, asked)]
-    if other:
-        what = " and ".join(other[:NAMED])
+            _make(folder, run_json(wanted))
+    stored = read_run(folder)
+    differences = [
+        _difference(name, stored.get(name), wanted[name]) for name in wanted if _differs(stored.get(name), wanted[name])
+    ]
+    if not differences:
+        differences = [f"of other frames of {video}" for video in _outdated(folder, dataset, stored, wanted)]
+    if differences:
         advice = "choose another folder with --output, or replace them with --overwrite"
-        raise OutputError(f"{shown(folder)} holds masks of another {what}; {advice}")
-    if there != asked:
+        raise OutputError(f"{shown(folder)} holds masks {' and '.join(differences[:LISTED])}; {advice}")
+    if stored != wanted:
         with writing(folder):
-            write_text(folder / NOTE, run_json(asked))
+            write_text(folder / RUN_FILE, run_json(wanted))
     return folder
 
 
+def prepare_store(folder: Path, dataset: Dataset, *, resume: bool = True) -> None:
+    """Does once what workers must not do at the same time, before each of them calls `open_store`.
+
+    Deletes the masks that are not to be resumed, and brings the record of a store up to date with the data set's frames.
+    Raises `OutputError` for a store of another data set, and for a folder with anything else in it.
+    """
+    if not resume:
+        remove_store(folder)
+    elif folder.is_dir() and any(folder.iterdir()):
+        stored = read_run(folder)
+        open_store(folder, dataset, {name: stored[name] for name in ("model", "settings") if name in stored})
+
+
+def remove_store(folder: Path) -> None:
+    """Deletes a store, if it is there. Raises `OutputError` for a folder with anything else in it, which stays."""
+    with writing(folder):
+        with suppress(OSError):
+            folder.rmdir()
+        if folder.exists():
+            read_run(folder)
+            remove(folder)
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """The content of a store's run.json. Raises `OutputError` for a folder that is not a store."""
+    try:
+        run = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        run = None
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{shown(folder / RUN_FILE)} can't be read ({error}); choose another folder with --output") from None
+    if not isinstance(run, dict) or "dataset" not in run:
+        raise OutputError(f"{shown(folder)} does not hold the masks of a benchmark; choose another folder with --output")
+    return run
+
+
 class CachedMasks:
-    """Gives the masks that are in the folder, and asks `source` for the others and keeps them."""
+    """Gives the masks that are in the folder; asks `source` for the others, and stores them."""
 
     def __init__(self, source: MaskSource, folder: Path) -> None:
         self._source, self._folder = source, folder
@@ -71,33 +111,33 @@ class CachedMasks:
 
     @property
     def missing(self) -> list[str]:
-        """As in `Source`."""
+        """As in `MaskSource`."""
         return [*self._source.missing, *self._stored.missing]
 
     @property
     def extra(self) -> list[str]:
-        """None: what else lies in our own folder is what an interrupted run left."""
+        """Always empty: any other file in our own folder was left by an interrupted run."""
         return []
 
     def masks(self, sample: Sample) -> Iterator[FrameMasks]:
-        """As in `Source`. Raises `OutputError` where another process fills in the same video."""
-        places = [sample.folder(expression) for expression in sample.expressions]
-        if all(is_whole(sample, place, self._folder) for place in places):
+        """As in `MaskSource`. Raises `OutputError` where another process is filling in the same video."""
+        folders = [sample.folder(expression) for expression in sample.expressions]
+        if all(is_complete(sample, name, self._folder) for name in folders):
             yield from self._stored.masks(sample)
             return
-        here = (self._folder / places[0]).parent
-        with writing(here):
-            here.mkdir(parents=True, exist_ok=True)
-        with Lock(here):
-            there = [is_whole(sample, place, self._folder) for place in places]
-            old = self._stored.masks(_part(sample, [i for i, done in enumerate(there) if done]))
-            new = self._made(_part(sample, [i for i, done in enumerate(there) if not done]))
-            for stored, made in zip(old, new, strict=True):
-                from_stored, from_made = iter(stored), iter(made)
-                yield [next(from_stored if done else from_made) for done in there]
+        video_folder = (self._folder / folders[0]).parent
+        with writing(video_folder):
+            video_folder.mkdir(parents=True, exist_ok=True)
+        with Lock(video_folder):
+            complete = [is_complete(sample, name, self._folder) for name in folders]
+            stored = self._stored.masks(_only(sample, [i for i, there in enumerate(complete) if there]))
+            made = self._made(_only(sample, [i for i, there in enumerate(complete) if not there]))
+            for stored_masks, made_masks in zip(stored, made, strict=True):
+                from_stored, from_made = iter(stored_masks), iter(made_masks)
+                yield [next(from_stored if there else from_made) for there in complete]
 
     def _made(self, sample: Sample) -> Iterator[FrameMasks]:
-        """The source's masks, which are in place once the last one has been given."""
+        """The source's masks, which are in the store once the last frame has been given."""
         if not sample.expressions:
             yield from ([] for _ in sample.frame_names)
             return
@@ -110,19 +150,19 @@ class CachedMasks:
 
 
 class _MaskFolder:
-    """Takes the masks of one expression. It leaves nothing unless it got one for every frame."""
+    """Takes the masks of one expression, and leaves nothing unless it got one for every frame."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._partial = folder, partial(folder)
-        self._whole = True
+        self._complete = True
         with writing(folder):
-            remove(self._partial)  # of a run that was killed
+            remove(self._partial)  # left by a run that was killed
             self._partial.mkdir(parents=True)
 
-    def write(self, name: str, mask: Mask | Cut | None) -> None:
-        """Adds the mask (H, W) of the frame of that name."""
-        self._whole = self._whole and mask is not None
-        if mask is not None and self._whole:
+    def write(self, name: str, mask: Mask | CroppedMask | None) -> None:
+        """Adds the mask (H, W) of the frame called `name`; None says that there is none."""
+        self._complete = self._complete and mask is not None
+        if mask is not None and self._complete:
             with writing(self._folder):
                 write_mask(self._partial / f"{name}.png", np.asarray(mask))
 
@@ -130,7 +170,7 @@ class _MaskFolder:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is None and self._whole:
+        if kind is None and self._complete:
             with writing(self._folder):
                 replace_folder(self._partial, self._folder)
         else:
@@ -138,21 +178,21 @@ class _MaskFolder:
 
 
 def write_mask(file: Path | BinaryIO, mask: Mask) -> None:
-    """A mask (H, W) as a PNG of one channel, 0 and 255."""
+    """Writes a mask (H, W) as a PNG of one channel, 0 and 255."""
     # level 1: masks shrink to almost nothing anyway, and it is four times as fast as the default
     Image.fromarray(mask.astype(np.uint8) * 255).save(file, format="PNG", compress_level=1)
 
 
-def _part(sample: Sample, expressions: list[int]) -> Sample:
+def _only(sample: Sample, expressions: list[int]) -> Sample:
+    """The sample with only some of its expressions, chosen by their positions."""
     return replace(sample, expressions=[sample.expressions[i] for i in expressions])
 
 
-def _make(folder: Path, note: str) -> None:
-    """Makes the folder with its note in it, in one step; where another process is faster, its folder stands."""
-    new = partial(folder.with_name(f"{folder.name}.{os.getpid()}"))
-    remove(new)
+def _make(folder: Path, run: str) -> None:
+    """Makes the folder with its run.json in one step. If another process is faster, its folder stays."""
+    new = partial(folder.with_name(f"{folder.name}.{uuid4().hex}"))  # unique on all machines that share the disk
     new.mkdir(parents=True)
-    write_text(new / NOTE, note)
+    write_text(new / RUN_FILE, run)
     try:
         new.rename(folder)
     except OSError:
@@ -161,31 +201,32 @@ def _make(folder: Path, note: str) -> None:
             raise
 
 
-def _note(folder: Path) -> dict[str, Any]:
-    """What the folder says about itself."""
-    try:
-        note = json.loads((folder / NOTE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        note = None
-    except (OSError, ValueError) as error:
-        raise OutputError(f"{shown(folder / NOTE)}: can't be read ({error}); choose another folder with --output") from None
-    if not isinstance(note, dict) or "dataset" not in note:
-        raise OutputError(f"{shown(folder)} holds something else than a benchmark's masks; choose another folder with --output")
-    return note
+def _differs(stored: Any, wanted: Any) -> bool:
+    """Whether two entries of run.json disagree in more than the state of frames, which `_outdated` compares."""
+    return bool(_without_frames(stored) != _without_frames(wanted))
 
 
-def _lasting(facts: Any) -> Any:
-    """Facts without the state of frames."""
-    return {name: value for name, value in facts.items() if name != "pictures"} if isinstance(facts, dict) else facts
+def _without_frames(entry: Any) -> Any:
+    return {name: value for name, value in entry.items() if name != "pictures"} if isinstance(entry, dict) else entry
 
 
-def _outdated(folder: Path, dataset: Dataset, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def _difference(name: str, stored: Any, wanted: Any) -> str:
+    """What a message says about an entry of run.json that differs."""
+    if name != "settings":
+        return f"of another {name.replace('_', ' ').replace('dataset', 'data set')}"
+    if not (isinstance(stored, dict) and isinstance(wanted, dict)):
+        return "made with other settings"
+    changed = [f"{key} {stored.get(key)}, not {value}" for key, value in wanted.items() if stored.get(key) != value]
+    return f"made with other settings ({', '.join(changed)})"
+
+
+def _outdated(folder: Path, dataset: Dataset, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """Videos whose frames have changed since their masks were made."""
-    old, new = (facts["dataset"].get("pictures", {}) for facts in (before, now))
-    changed = {video for video in new if old.get(video) != new[video]}
+    before, now = (run["dataset"].get("pictures", {}) for run in (stored, wanted))
+    changed = {video for video in now if before.get(video) != now[video]}
     samples = (dataset[index] for index in range(len(dataset))) if changed else ()
     return [
         sample.video
         for sample in samples
-        if sample.video in changed and any((folder / sample.folder(said)).is_dir() for said in sample.expressions)
+        if sample.video in changed and any((folder / sample.folder(expression)).is_dir() for expression in sample.expressions)
     ]

@@ -1,8 +1,8 @@
-"""The best, median and worst answers of a run as small pictures, collected while its masks go by.
+"""The best, median and worst answers of a run as small pictures, collected while its masks pass.
 
-Which answer is the median is known at the end only, and no mask can be held till then. So of every video three frames
-are kept as thumbnails, with each sentence's masks at their size, until its scores show whether it may be wanted: the few best
-and worst so far, and those around the median so far. Pictures are drawn at the end, of what is left.
+Which answer is the median is known only at the end, when the masks are gone. So three frames of every video are kept as
+thumbnails, with each sentence's masks at their size, until its scores show whether it can still be chosen: only the few best and
+worst so far, and those around the median so far, are kept. Pictures are drawn at the end, for the chosen ones.
 """
 
 import io
@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageEnhance
 
 from virst_cli.bench.mask_sources import FrameMasks
-from virst_cli.bench.metrics import Cut, Mask
+from virst_cli.bench.metrics import CroppedMask, Mask
 from virst_cli.bench.samples import Hidden, Sample
 from virst_cli.bench.scores import ExpressionScore
 from virst_cli.errors import VideoError
@@ -24,79 +24,79 @@ from virst_cli.outputs.palette import OKABE_ITO
 from virst_cli.outputs.rle import Rle
 
 FEW = 3  # examples of a kind
-AROUND = 30  # kept around the median so far, for it moves
-MOMENTS = (1 / 6, 1 / 2, 5 / 6)  # of a video, that are shown: its ends are often empty
-WIDTH, HEIGHT = 400, 300  # pixels that a picture fits in; half as many on a phone's sharp screen
-KEPT, SHOWN = 92, 82  # JPEG quality of thumbnails, and of what is drawn on them
-COLOUR, LIGHT = 0.5, 0.85  # so much of a frame's stays: the scene can be read, and what is drawn on it stands out
-OPACITY = 0.6  # of the tint
+AROUND = 30  # examples that are kept around the median so far, which moves
+MOMENTS = (1 / 6, 1 / 2, 5 / 6)  # of a video; its first and last frames are often empty
+WIDTH, HEIGHT = 400, 300  # pixels that a picture fits in; enough for the sharp screen of a phone
+THUMBNAIL_QUALITY, PICTURE_QUALITY = 92, 82  # of JPEGs
+COLOUR, BRIGHTNESS = 0.5, 0.85  # the share of a frame's that is left, so that the tints on it stand out
+OPACITY = 0.6  # of the tints
 ANSWER, TRUTH = OKABE_ITO["sky-blue"], OKABE_ITO["orange"]
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A frame of an example. thumbnail: JPEG; masks at its size, None where the answer or the object is missing."""
+    """A frame of an example.
 
-    frame: str  # its name
+    frame: its name.
+    thumbnail: the frame as a JPEG.
+    answer, truth: masks at the thumbnail's size; None where the answer is missing or the object is not visible.
+    """
+
+    frame: str
     thumbnail: bytes
     answer: Rle | None
     truth: Rle | None
 
     def pictures(self) -> tuple[bytes, bytes]:
-        """JPEGs of the frame with the answer, and with the truth."""
+        """Two JPEGs: the frame with the answer, and the frame with the truth."""
         with Image.open(io.BytesIO(self.thumbnail)) as picture:
-            rgb = np.asarray(ImageEnhance.Brightness(ImageEnhance.Color(picture).enhance(COLOUR)).enhance(LIGHT))
+            rgb = np.asarray(ImageEnhance.Brightness(ImageEnhance.Color(picture).enhance(COLOUR)).enhance(BRIGHTNESS))
         size = rgb.shape[1], rgb.shape[0]
         drawn = []
         for code, colour in ((self.answer, ANSWER), (self.truth, TRUTH)):
             masks = [] if code is None else [rle.decode(code)]
             overlay = Overlay(size, [""] * len(masks), [colour] * len(masks), opacity=OPACITY, label=False)
-            drawn.append(_jpeg(Image.fromarray(overlay.paint(rgb, masks)), SHOWN))
+            drawn.append(_jpeg(Image.fromarray(overlay.paint(rgb, masks)), PICTURE_QUALITY))
         return drawn[0], drawn[1]
 
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """A sentence, its scores, and what it looks like."""
+    """A sentence with its score and some frames."""
 
     text: str
-    row: ExpressionScore
+    score: ExpressionScore
     shots: Sequence[Shot]
 
     @property
-    def both(self) -> float:
-        """J&F x 100."""
-        return 50 * (self.row.j + self.row.f)
-
-    @property
-    def seen(self) -> bool:
-        """Whether there is something to find in a shot: a sentence rightly answered with nothing is no sight."""
+    def shows_object(self) -> bool:
+        """Whether an object is visible in a shot; a correct empty answer would be a dull picture."""
         return any(shot.truth is not None and rle.decode(shot.truth).any() for shot in self.shots)
 
 
 class Examples:
-    """Watches the masks of one video after the other go by; memory does not grow with their number."""
+    """Collects examples from the masks of one video after another; memory does not grow with their number."""
 
     def __init__(self) -> None:
         self._kept: list[Example] = []
-        self._scores: list[float] = []  # of all, in order
-        self._shots: dict[str, list[Shot]] = {}  # of the video that goes by, by expression
+        self._percents: list[float] = []  # J&F x 100 of all sentences so far, sorted
+        self._shots: dict[str, list[Shot]] = {}  # of the current video, by expression
 
-    def watching(self, sample: Sample, answers: Iterable[FrameMasks]) -> Iterator[FrameMasks]:
-        """The same masks. `settle` has to follow, with the scores that they got."""
-        self._shots = {said.id: [] for said in sample.expressions if not isinstance(said.truth, Hidden)}
+    def observe(self, sample: Sample, masks_by_frame: Iterable[FrameMasks]) -> Iterator[FrameMasks]:
+        """Gives the same masks. `finish_video` has to follow, with their scores."""
+        self._shots = {expression.id: [] for expression in sample.expressions if not isinstance(expression.truth, Hidden)}
         wanted = {int(moment * len(sample.frame_names)) for moment in MOMENTS}
-        for frame, masks in enumerate(answers):
+        for frame, masks in enumerate(masks_by_frame):
             if frame in wanted and not sample.missing:
-                self._look(sample, frame, masks)
+                self._add_shots(sample, frame, masks)
             yield masks
 
-    def settle(self, sample: Sample, rows: Iterable[ExpressionScore]) -> None:
-        """Keeps what may be wanted of the video that has gone by."""
-        texts = {said.id: said.text for said in sample.expressions}
-        for row in rows:
-            example = Example(texts[row.expression], row, self._shots.get(row.expression, ()))
-            insort(self._scores, example.both)
+    def finish_video(self, sample: Sample, scores: Iterable[ExpressionScore]) -> None:
+        """Keeps those sentences of the video that can still be chosen at the end."""
+        texts = {expression.id: expression.text for expression in sample.expressions}
+        for score in scores:
+            example = Example(texts[score.expression], score, self._shots.get(score.expression, ()))
+            insort(self._percents, score.percent)
             if example.shots:
                 self._kept.append(example)
         self._shots = {}
@@ -104,48 +104,48 @@ class Examples:
         self._kept = list(dict.fromkeys((*best[:FEW], *worst[:FEW], *around[:AROUND])))
 
     def chosen(self) -> dict[str, list[Example]]:
-        """Examples by kind, none twice: at most `FEW` each, fewer where a run has few. Best first, worst last."""
+        """The chosen examples by kind, none twice, the best first: at most `FEW` of a kind, and fewer in a short run."""
         few = min(FEW, max(1, len(self._kept) // 3))
         best, worst, around = self._ranked()
         best = best[:few]
         worst = [example for example in worst if example not in best][:few]
         around = [example for example in around if example not in (*best, *worst)][:few]
         groups = {"best": best, "around the median": around, "worst": worst}
-        return {name: sorted(group, key=lambda example: -example.both) for name, group in groups.items() if group}
+        return {name: sorted(group, key=lambda example: -example.score.percent) for name, group in groups.items() if group}
 
     def _ranked(self) -> tuple[list[Example], list[Example], list[Example]]:
-        """What is kept, in three orders: best first, worst first, nearest to the median first."""
-        median = self._scores[len(self._scores) // 2] if self._scores else 0.0
-        best = sorted(self._kept, key=lambda example: (not example.seen, -example.both))
-        worst = sorted(self._kept, key=lambda example: example.both)
-        around = sorted(self._kept, key=lambda example: abs(example.both - median))
+        """The kept examples in three orders: best first, worst first, nearest to the median first."""
+        median = self._percents[len(self._percents) // 2] if self._percents else 0.0
+        best = sorted(self._kept, key=lambda example: (not example.shows_object, -example.score.percent))
+        worst = sorted(self._kept, key=lambda example: example.score.percent)
+        around = sorted(self._kept, key=lambda example: abs(example.score.percent - median))
         return _varied(best), _varied(worst), _varied(around)
 
-    def _look(self, sample: Sample, frame: int, masks: FrameMasks) -> None:
-        """Adds a shot to every expression; none where the frame can't be read, for the run itself says so."""
+    def _add_shots(self, sample: Sample, frame: int, masks: FrameMasks) -> None:
+        """Adds a shot to every expression; none if the frame can't be read, which the report lists anyway."""
         try:
             picture = Image.fromarray(np.asarray(sample.frames[frame]))
         except VideoError:
             return
         scale = min(WIDTH / picture.width, HEIGHT / picture.height)
         size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-        thumbnail = _jpeg(picture.resize(size, Image.Resampling.LANCZOS), KEPT)
-        for said, mask in zip(sample.expressions, masks, strict=True):
-            if said.id in self._shots:
-                shot = Shot(sample.frame_names[frame], thumbnail, _small(mask, size), _small(said.truth[frame], size))
-                self._shots[said.id].append(shot)
+        thumbnail = _jpeg(picture.resize(size, Image.Resampling.LANCZOS), THUMBNAIL_QUALITY)
+        for expression, mask in zip(sample.expressions, masks, strict=True):
+            if expression.id in self._shots:
+                truth = _small(expression.truth[frame], size)
+                self._shots[expression.id].append(Shot(sample.frame_names[frame], thumbnail, _small(mask, size), truth))
 
 
 def _varied(examples: Sequence[Example]) -> list[Example]:
-    """The same in the same order, but first one of each video: sentences about one object often score alike."""
+    """The same examples, but first one of each video: sentences about one object often score alike."""
     first: dict[str, Example] = {}
     for example in examples:
-        first.setdefault(example.row.video, example)
+        first.setdefault(example.score.video, example)
     return list(dict.fromkeys((*first.values(), *examples)))
 
 
-def _small(mask: Mask | Cut | None, size: tuple[int, int]) -> Rle | None:
-    """The mask at a size (W, H): a pixel is in it if a third of it is, or what is thin would vanish."""
+def _small(mask: Mask | CroppedMask | None, size: tuple[int, int]) -> Rle | None:
+    """The mask scaled to a size (W, H). A pixel is set if a third of it is covered; with half, thin objects would vanish."""
     if mask is None:
         return None
     soft = Image.fromarray(np.asarray(mask) * np.uint8(255)).resize(size, Image.Resampling.BILINEAR)

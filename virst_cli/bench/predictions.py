@@ -1,87 +1,87 @@
-"""A folder of masks: FOLDER/VIDEO/EXPRESSION/FRAME.png, where all but 0 is mask.
+"""Predictions: a folder of masks as FOLDER/VIDEO/EXPRESSION/FRAME.png, where every pixel but 0 belongs to the mask.
 
-This is the layout in which the published evaluation writes, and benchmark servers take, predictions.
+The published evaluation writes predictions in this layout, and benchmark servers take them so.
 """
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from virst_cli.bench.mask_file import read_cut
+from virst_cli.bench.mask_png import read_cropped_mask
 from virst_cli.bench.mask_sources import FrameMasks
-from virst_cli.bench.metrics import Cut
-from virst_cli.bench.parallel import in_order
+from virst_cli.bench.metrics import CroppedMask
+from virst_cli.bench.parallel import map_in_order
 from virst_cli.bench.samples import Sample
 from virst_cli.errors import UsageError, VideoError
 from virst_cli.files.shown import shown
 
-NOTE = "run.json"  # what store.py writes beside the masks
+RUN_FILE = "run.json"  # the file that a mask store has beside its masks
 
 
 class Predictions:
-    """Reads masks that are there. Raises `UsageError` if the folder isn't."""
+    """Reads masks from a folder. Raises `UsageError` if the folder does not exist."""
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
-            raise UsageError(f"no folder {shown(folder)}: give the one that holds a folder of masks for every video")
+            raise UsageError(f"{shown(folder)} is not a folder; give one that has a folder of masks for every video")
         self.missing: list[str] = []
         self.extra: list[str] = []
         self._folder = folder
-        self._known = {NOTE}
+        self._known = {RUN_FILE}
 
     def masks(self, sample: Sample) -> Iterator[FrameMasks]:
-        """As in `Source`. A damaged mask is a missing one."""
+        """As in `MaskSource`. A damaged mask counts as a missing one."""
         self.missing.extend(_missing(sample, self._folder))
         self.extra.extend(_extra(sample, self._folder))
-        places = [sample.folder(expression) for expression in sample.expressions]
-        self._known.update(place.partition("/")[0] for place in places)
-        names = ([f"{place}/{name}.png" for place in places] for name in sample.frame_names)
-        for masks in in_order(self._read, names):
+        folders = [sample.folder(expression) for expression in sample.expressions]
+        self._known.update(folder.partition("/")[0] for folder in folders)
+        files = ([f"{folder}/{name}.png" for folder in folders] for name in sample.frame_names)
+        for masks in map_in_order(self._read, files):
             self.missing.extend(mask for mask in masks if isinstance(mask, str))
             yield [None if isinstance(mask, str) else mask for mask in masks]
 
-    def note_strangers(self) -> None:
-        """Counts as extra what lies beside the videos that were read, once all of the data set have been."""
+    def list_unknown_entries(self) -> None:
+        """Adds to `extra` whatever lies beside the videos' folders; call it after all videos of a data set were read."""
         self.extra.extend(sorted(path.name for path in self._folder.iterdir() if path.name not in self._known))
 
-    def _read(self, names: Sequence[str]) -> list[Cut | str | None]:
-        """The masks of these names; None where there is none, and what is wrong with one that can't be read."""
-        found: list[Cut | str | None] = []
-        for name in names:
+    def _read(self, files: Sequence[str]) -> list[CroppedMask | str | None]:
+        """The masks in these files; None for an absent file, and the reason as text for one that can't be read."""
+        masks: list[CroppedMask | str | None] = []
+        for name in files:
             path = self._folder / name
             try:
-                found.append(read_cut(path) if path.is_file() else None)
+                masks.append(read_cropped_mask(path) if path.is_file() else None)
             except VideoError as error:
-                found.append(f"{name}: {error}")
-        return found
+                masks.append(f"{name}: {error}")
+        return masks
 
 
-def is_whole(sample: Sample, place: str, folder: Path) -> bool:
-    """Whether the masks of an expression are there for every frame."""
-    return all((folder / place / f"{name}.png").is_file() for name in sample.frame_names)
+def is_complete(sample: Sample, expression_folder: str, folder: Path) -> bool:
+    """Whether `folder` has a mask of an expression for every frame."""
+    return all((folder / expression_folder / f"{name}.png").is_file() for name in sample.frame_names)
 
 
 def _missing(sample: Sample, folder: Path) -> Iterator[str]:
-    """What is not there, each by the largest name that covers it: a video, an expression or a frame."""
-    places = [sample.folder(expression) for expression in sample.expressions]
-    if places and not any((folder / place).parent.is_dir() for place in places):
+    """What is absent, each by the largest name that covers it: a video, an expression or a frame."""
+    expression_folders = [sample.folder(expression) for expression in sample.expressions]
+    if expression_folders and not any((folder / name).parent.is_dir() for name in expression_folders):
         yield sample.video
         return
-    for place in places:
-        if not (folder / place).is_dir():
-            yield place
+    for expression_folder in expression_folders:
+        if not (folder / expression_folder).is_dir():
+            yield expression_folder
             continue
-        names = (f"{place}/{name}.png" for name in sample.frame_names)
-        yield from (name for name in names if not (folder / name).is_file())
+        files = (f"{expression_folder}/{name}.png" for name in sample.frame_names)
+        yield from (file for file in files if not (folder / file).is_file())
 
 
 def _extra(sample: Sample, folder: Path) -> Iterator[str]:
-    """Files and folders next to the masks that belong to none of its expressions and frames."""
-    places = {sample.folder(expression) for expression in sample.expressions}
-    wanted = {f"{name}.png" for name in sample.frame_names}
-    for parent in sorted({(folder / place).parent for place in places}):
+    """Files and folders beside a video's masks that belong to none of its expressions and frames."""
+    expression_folders = {sample.folder(expression) for expression in sample.expressions}
+    expected = {f"{name}.png" for name in sample.frame_names}
+    for parent in sorted({(folder / name).parent for name in expression_folders}):
         for path in sorted(parent.iterdir()) if parent.is_dir() else ():
-            place = path.relative_to(folder).as_posix()
-            if place not in places:
-                yield place
+            name = path.relative_to(folder).as_posix()
+            if name not in expression_folders:
+                yield name
             elif path.is_dir():
-                yield from sorted(f"{place}/{file.name}" for file in path.iterdir() if file.name not in wanted)
+                yield from sorted(f"{name}/{file.name}" for file in path.iterdir() if file.name not in expected)

@@ -1,6 +1,6 @@
-"""Figures of other systems, to stand beside ours: copied from the two tables of VIRST's project page (CVPR 2026).
+"""Published figures of other systems, to compare ours with: copied from the two tables of VIRST's project page (CVPR 2026).
 
-Copied, not measured: by whom and how each was measured is said there. J&F, J, F and R x 100; None was not reported.
+They are copied, not measured; that page says by whom and how each was measured. J&F, J, F and R are x 100; None was not reported.
 """
 
 from dataclasses import dataclass
@@ -9,14 +9,18 @@ from typing import Any
 Figures = dict[str, float | None]  # J, F, J&F; for all of ReVOS also R
 
 SHIFTED = "printed as J, F, J&F = {}, which can't be; shown here as J&F, J, F"
-UNFITTING = "as printed, though F of all (27.1) is not the mean of its groups (39.1 and 24.8)"
+INCONSISTENT = "as printed, though F of all (27.1) is not the mean of its groups (39.1 and 24.8)"
 
 ALL = "all"  # the only group of a data set that has none
 
 
 @dataclass(frozen=True)
-class System:
-    """A row of a published table. figures: by group, for ReVOS referring, reasoning and overall, else only `ALL`."""
+class PublishedSystem:
+    """A row of a published table.
+
+    figures: by group, which are referring, reasoning and overall for ReVOS, and only `ALL` for other data sets.
+    note: what is wrong with the printed row; None for most.
+    """
 
     model: str
     venue: str
@@ -24,13 +28,13 @@ class System:
     note: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """As in `bench --json`."""
+        """The object that stands for it in `bench --json`."""
         figures = {"scores": self.figures[ALL]} if ALL in self.figures else {"groups": self.figures}
         return {"model": self.model, "venue": self.venue, "copied": True, **figures, "note": self.note}
 
 
-def published(dataset: str) -> list[System]:
-    """The published rows for a data set, in the order of their table; none for a set that the tables do not have."""
+def published_systems(dataset: str) -> list[PublishedSystem]:
+    """The published rows for a data set, in the order of their table; empty for a data set that the tables do not have."""
     if dataset == "revos":
         return [_revos(row) for row in REVOS]
     if dataset not in COLUMNS:
@@ -38,20 +42,20 @@ def published(dataset: str) -> list[System]:
     return [_row(row, COLUMNS[dataset]) for row in VALIDATION]
 
 
-def _revos(row: tuple[Any, ...]) -> System:
+def _revos(row: tuple[Any, ...]) -> PublishedSystem:
     model, venue, *figures, robustness = row
     groups = {name: _figures(figures[3 * i : 3 * i + 3]) for i, name in enumerate(("referring", "reasoning", "overall"))}
     groups["overall"]["R"] = robustness
-    return System(model, venue, groups, UNFITTING if model == "LMPM" else None)
+    return PublishedSystem(model, venue, groups, INCONSISTENT if model == "LMPM" else None)
 
 
-def _row(row: tuple[Any, ...], column: int) -> System:
+def _row(row: tuple[Any, ...], column: int) -> PublishedSystem:
     model, venue, *figures = row
-    given = figures[3 * column : 3 * column + 3]
+    three = figures[3 * column : 3 * column + 3]
     if model != "SAMWISE":
-        return System(model, venue, {ALL: _figures(given)})
-    both, j, f = given
-    return System(model, venue, {ALL: _figures([j, f, both])}, SHIFTED.format(" / ".join(map(str, given))))
+        return PublishedSystem(model, venue, {ALL: _figures(three)})
+    joint, j, f = three
+    return PublishedSystem(model, venue, {ALL: _figures([j, f, joint])}, SHIFTED.format(" / ".join(map(str, three))))
 
 
 def _figures(three: list[float | None]) -> Figures:
@@ -95,4 +99,4 @@ VALIDATION: tuple[tuple[Any, ...], ...] = (
     ("VIRST", "CVPR 2026", 60.4, 65.4, 62.9, 72.2, 76.1, 74.2, 75.9, 83.1, 79.5),
 )
 
-COLUMNS = {"mevis": 0, "mevis-test": 0, "ref-youtube-vos": 1, "ref-davis17": 2}  # which three of `VALIDATION`
+COLUMNS = {"mevis": 0, "mevis-test": 0, "ref-youtube-vos": 1, "ref-davis17": 2}  # which three figures in a row of `VALIDATION`

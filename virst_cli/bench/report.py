@@ -1,11 +1,11 @@
-"""What a benchmark run found, and the object that `virst bench --json` prints."""
+"""The result of a benchmark run, and the object that `virst bench --json` prints."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
-from virst_cli.bench.published_scores import published
+from virst_cli.bench.published_scores import published_systems
 from virst_cli.bench.samples import NOTHING
 from virst_cli.bench.scores import ExpressionScore, Scores, by_type, by_video, means, revos_groups
 
@@ -14,85 +14,100 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class Report:
-    """The rows of one run. `missing` names what was not there and counted as 0: such a run has failed (exit code 1)."""
+    """The result of one run.
+
+    dataset: its name, as in `virst bench --dataset`.
+    model: its name; None for a folder of predictions.
+    expression_scores: a score for every expression whose truth is known.
+    missing: names of what was absent and counted as 0; a run with any of these has failed (exit code 1).
+    videos: how many were scored.
+    fps: frames a second while the model was at work, all sentences of a video together; None without a model.
+    peak_memory: bytes of RAM; None where the system does not report it.
+    baselines: the scores of each baseline, by its name.
+    hidden: number of expressions without a score, because only a server can score them.
+    extra: files among the masks that belong to no frame; they change nothing.
+    standard: scores of the objects of Ref-DAVIS17 by its standard protocol.
+    """
 
     dataset: str
-    model: str | None  # None for masks from elsewhere
-    rows: Sequence[ExpressionScore]
+    model: str | None
+    expression_scores: Sequence[ExpressionScore]
     missing: Sequence[str]
     videos: int
-    fps: float | None  # frames a second while the model was at work, all sentences of a video together
-    peak_memory: int | None  # bytes of RAM; None where the system does not tell
+    fps: float | None
+    peak_memory: int | None
     baselines: dict[str, Sequence[ExpressionScore]] = field(default_factory=dict)
-    hidden: int = 0  # expressions without a row, for only a server can score them
-    extra: Sequence[str] = ()  # files among the masks that belong to no frame; they change nothing
-    standard: Sequence[ExpressionScore] = ()  # the objects of Ref-DAVIS17 by its standard protocol
+    hidden: int = 0
+    extra: Sequence[str] = ()
+    standard: Sequence[ExpressionScore] = ()
 
     @property
     def scores(self) -> Scores | None:
-        """J, F and J&F x 100 of the whole data set; None where only a server can tell. Of ReVOS the published average."""
-        scores = self.groups["overall"] if self.dataset == "revos" else means(self.rows) if self.rows else None
-        return None if scores is None else _only_j_and_f(scores)
+        """J, F and J&F x 100 of the whole data set, for ReVOS the published average; None where only a server can score."""
+        if self.dataset == "revos":
+            scores = self.groups["overall"]
+        else:
+            scores = means(self.expression_scores) if self.expression_scores else None
+        return None if scores is None else {name: scores[name] for name in ("J", "F", "J&F")}
 
     @property
     def groups(self) -> dict[str, Scores | None]:
         """The published averages of ReVOS; empty for other data sets."""
-        return revos_groups(self.rows) if self.dataset == "revos" else {}
+        return revos_groups(self.expression_scores) if self.dataset == "revos" else {}
 
     @property
     def protocols(self) -> dict[str, Scores | None]:
-        """Both ways to score Ref-DAVIS17, None where not four annotators described each object; empty for other data sets."""
+        """The scores of Ref-DAVIS17 by both of its protocols; empty for other data sets.
+
+        None for the standard protocol where objects have not been described by four annotators.
+        """
         if self.dataset != "ref-davis17":
             return {}
         return {"per_expression": self.scores, "standard": means(self.standard) if self.standard else None}
 
     def as_dict(self) -> dict[str, Any]:
-        """The object of `bench --json`. Scores and shares x 100, unrounded."""
-        found: dict[str, Any] = {
+        """The object of `bench --json`. Scores and shares are x 100, unrounded."""
+        content: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "dataset": self.dataset,
             "model": self.model,
             "scores": self.scores,
-            "by_type": _counted(by_type(self.rows)),
+            "by_type": _counted(by_type(self.expression_scores)),
         }
         for name in ("groups", "protocols"):
             if getattr(self, name):
-                found[name] = getattr(self, name)
-        found |= {
-            "by_video": _counted(by_video(self.rows)),
+                content[name] = getattr(self, name)
+        content |= {
+            "by_video": _counted(by_video(self.expression_scores)),
             "videos": self.videos,
-            "expressions": len(self.rows) + self.hidden,
+            "expressions": len(self.expression_scores) + self.hidden,
             "missing": list(self.missing),
             "extra": list(self.extra),
             "fps": self.fps,
             "peak_memory_bytes": self.peak_memory,
         }
-        if any(row.type == NOTHING for row in self.rows):
-            found["answered_empty"] = answered_empty(self.rows)
+        if any(score.type == NOTHING for score in self.expression_scores):
+            content["answered_empty"] = answered_empty(self.expression_scores)
         if self.baselines:
-            found["baselines"] = {
-                name: {"scores": means(rows), "by_type": _counted(by_type(rows))} for name, rows in self.baselines.items()
+            content["baselines"] = {
+                name: {"scores": means(scores), "by_type": _counted(by_type(scores))} for name, scores in self.baselines.items()
             }
-        if others := published(self.dataset):
-            found["published"] = [other.as_dict() for other in others]
-        return found
+        if systems := published_systems(self.dataset):
+            content["published"] = [system.as_dict() for system in systems]
+        return content
 
 
-def answered_empty(rows: Sequence[ExpressionScore]) -> dict[str, float | None]:
-    """Percent of sentences answered without a pixel: of those that mean nothing (100 is best) and of the others (0 is).
+def answered_empty(scores: Sequence[ExpressionScore]) -> dict[str, float | None]:
+    """Percent of sentences answered without a pixel: of those that fit nothing (100 is best) and of the others (0 is best).
 
     None for a group without sentences.
     """
     groups = {
-        NOTHING: [row.empty for row in rows if row.type == NOTHING],
-        "others": [row.empty for row in rows if row.type != NOTHING],
+        NOTHING: [score.empty for score in scores if score.type == NOTHING],
+        "others": [score.empty for score in scores if score.type != NOTHING],
     }
     return {name: 100 * fmean(empty) if empty else None for name, empty in groups.items()}
 
 
 def _counted(groups: dict[str, list[ExpressionScore]]) -> dict[str, Any]:
-    return {name: {**means(rows), "n": len(rows)} for name, rows in groups.items()}
-
-
-def _only_j_and_f(scores: Scores) -> Scores:
-    return {name: scores[name] for name in ("J", "F", "J&F")}
+    return {name: {**means(scores), "n": len(scores)} for name, scores in groups.items()}

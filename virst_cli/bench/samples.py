@@ -1,6 +1,6 @@
-"""What a benchmark is made of: a data set is a sequence of videos, each with its frames, sentences and true masks.
+"""Data sets as benchmarks use them: a sequence of videos, each with its frames, referring expressions and true masks.
 
-Frames and masks may be decoded when they are looked at, so a data set on disk needs memory for one frame.
+Frames and masks may be decoded when they are used, so a data set on disk needs memory for one frame.
 """
 
 from collections.abc import Container, Sequence
@@ -10,18 +10,18 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from virst_cli.bench.metrics import Cut, Mask
+from virst_cli.bench.metrics import CroppedMask, Mask
 from virst_cli.errors import UsageError
 
 Image = NDArray[np.uint8]  # H, W, 3
 
-NOTHING = "nothing"  # type of the sentences that no thing in the video fits
+NOTHING = "nothing"  # type of the sentences that fit no object in the video
 
 
 class Truth(Protocol):
-    """The true masks of an expression by frame number: (H, W), or None where nothing of it is visible."""
+    """The true masks of an expression by frame number: (H, W), or None where its objects are not visible."""
 
-    def __getitem__(self, frame: int, /) -> Mask | Cut | None: ...
+    def __getitem__(self, frame: int, /) -> Mask | CroppedMask | None: ...
 
 
 class Labels(Protocol):
@@ -31,58 +31,60 @@ class Labels(Protocol):
 
 
 class Hidden:
-    """The truth that only a server knows."""
+    """A truth that only a benchmark's server has."""
 
     def __getitem__(self, frame: int, /) -> Mask | None:
-        raise UsageError("the masks of this data set are not public; use the split that has some, or write a --submission")
+        raise UsageError(
+            "the masks of this data set are not public; use a split with public masks, or write a --submission for its server"
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Expression:
-    """A referring expression and the masks that it means."""
+    """A referring expression and its true masks."""
 
     id: str
     text: str
     truth: Truth
-    type: str | None = None  # what it speaks of (motion, order ...), where the data set says so
-    folder: str | None = None  # of its predictions; None for VIDEO/ID
-    annotated: Container[int] | None = None  # the frames that count, where not all of them have been annotated
+    type: str | None = None  # such as motion or order, where the data set has types
+    folder: str | None = None  # where its predictions are; None for VIDEO/ID
+    annotated: Container[int] | None = None  # numbers of the frames that are scored; None for all
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A video and everything asked about it."""
+    """A video with its expressions."""
 
     video: str
-    frame_names: Sequence[str]  # without suffix; predictions are stored under these names
+    frame_names: Sequence[str]  # without suffix; predictions are stored by these names
     frames: Sequence[Image]
     expressions: Sequence[Expression]
-    objects: NDArray[np.uint8] | None = None  # T, H, W   0 background, else the object's number; where they are known
-    missing: Sequence[str] = ()  # frames that are not on disk, or the video itself; it can't be segmented then
-    size: tuple[int, int] | None = None  # H, W of its masks; None where nothing says it
-    foreground: Truth | None = None  # all objects together, by which ReVOS measures robustness
+    objects: NDArray[np.uint8] | None = None  # T, H, W   0 background, else the object's number; None if unknown
+    missing: Sequence[str] = ()  # frames that are not on disk, or the video itself; such a video is not segmented
+    size: tuple[int, int] | None = None  # H, W of its masks; None if unknown
+    foreground: Truth | None = None  # all objects together; ReVOS needs it for robustness
     labels: Labels | None = None  # for the standard protocol of Ref-DAVIS17
 
     def folder(self, expression: Expression) -> str:
-        """Where the predictions of an expression are, below the folder of all: a relative path with slashes."""
+        """Where the predictions of an expression are, as a path with slashes relative to the folder of predictions."""
         return expression.folder or f"{self.video}/{expression.id}"
 
 
 class Dataset(Protocol):
-    """Videos by number, always in the same order, so that a shard is a range of numbers."""
+    """Videos by number, always in the same order, so that a shard is a choice of numbers."""
 
     @property
     def name(self) -> str:
-        """As in `virst bench --dataset`."""
+        """Its name, as in `virst bench --dataset`."""
         ...
 
     @property
     def archive(self) -> str | None:
-        """What a server puts before VIDEO/ID in a submission; None for a set that no server scores."""
+        """What stands before VIDEO/ID in a submission to its server; None for a data set that has no server."""
         ...
 
     def facts(self) -> dict[str, Any]:
-        """What decides about the masks that a model gives for it. For JSON; `pictures`: the state of each video's frames."""
+        """All that a model's masks for it depend on, as JSON types. `pictures`: the state of each video's frames."""
         ...
 
     def __len__(self) -> int: ...

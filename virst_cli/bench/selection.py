@@ -1,4 +1,4 @@
-"""The course of a run: which videos it takes, and how it tells how far it is."""
+"""Which videos of a data set a run takes, and how it reports its progress through them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,23 +24,23 @@ class BenchProgress:
 def select_videos(dataset: Dataset, *, limit: int | None = None, shard: tuple[int, int] = (1, 1)) -> range:
     """Numbers of the videos to score: the first `limit`, and of those every n-th from the i-th on for shard (i, n).
 
-    Raises `UsageError` for a shard that is none, or when no video is left.
+    Raises `UsageError` for an impossible shard, or when no video is left.
     """
     part, parts = shard
     if not 1 <= part <= parts:
-        raise UsageError(f"no shard {part}/{parts}: the first number counts from 1 to the second")
+        raise UsageError(f"--shard {part}/{parts} is impossible: the first number must be between 1 and the second")
     if limit is not None and limit < 1:
-        raise UsageError(f"a limit of {limit} leaves no video: use 1 or more")
+        raise UsageError(f"--limit must be at least 1, not {limit}")
     count = len(dataset) if limit is None else min(limit, len(dataset))
     if part > count:
-        raise UsageError(f"shard {part}/{parts} of {count} videos is empty: use fewer shards")
+        raise UsageError(f"--shard {part}/{parts} is empty, because there are only {count} videos; use fewer shards")
     return range(part - 1, count, parts)
 
 
 def with_progress(
     answers: Iterator[Answer], progress: Callable[[BenchProgress], None] | None, sample: Sample, done: int, videos: int
 ) -> Iterator[Answer]:
-    """The same answers, one a frame of `sample`; calls `progress` with each."""
+    """Gives the same answers, one for each frame of `sample`, and calls `progress` with each."""
     for frame, answer in enumerate(answers, start=1):
         if progress is not None:
             progress(BenchProgress(sample.video, frame, len(sample.frame_names), done, videos))

@@ -1,15 +1,15 @@
 """The data sets that can be scored, by the name that `virst bench --dataset` takes.
 
-place.py        where a set lies, and what to say when it doesn't
-tables.py       its videos and sentences
-masks.py        its true masks
-frames.py       its frames
-on_disk.py      what sets on disk have in common
-mevis.py        MeViS, and what `virst world` writes
-revos.py        ReVOS
-refer.py        Ref-YouTube-VOS and Ref-DAVIS17
-reason_vos.py   ReasonVOS
-world.py        the synthetic world, made on the fly
+folder_layout.py      finds a data set's folder, and says what is missing
+meta_expressions.py   reads its videos and expressions
+mask_table.py         reads its true masks
+frame_files.py        reads its frames
+disk_dataset.py       what the data sets on disk have in common
+mevis.py              MeViS, and what `virst world` writes
+revos.py              ReVOS
+ref_youtube_davis.py  Ref-YouTube-VOS and Ref-DAVIS17
+reason_vos.py         ReasonVOS
+world.py              the synthetic world, generated when it is used
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from virst_cli.bench.datasets.mevis import MevisSet
 from virst_cli.bench.datasets.reason_vos import ReasonVosSet
-from virst_cli.bench.datasets.refer import DavisSet, YoutubeSet
+from virst_cli.bench.datasets.ref_youtube_davis import RefDavisSet, RefYoutubeVosSet
 from virst_cli.bench.datasets.revos import RevosSet
 from virst_cli.bench.datasets.world import WorldSet
 from virst_cli.bench.samples import Dataset
@@ -35,8 +35,8 @@ def _mevis_test(root: Path | None) -> Dataset:
 OPENERS: dict[str, Callable[[Path | None], Dataset]] = {
     "mevis": MevisSet,
     "mevis-test": _mevis_test,
-    "ref-youtube-vos": YoutubeSet,
-    "ref-davis17": DavisSet,
+    "ref-youtube-vos": RefYoutubeVosSet,
+    "ref-davis17": RefDavisSet,
     "revos": RevosSet,
     "reason-vos": ReasonVosSet,
     "world": _world,
@@ -44,10 +44,12 @@ OPENERS: dict[str, Callable[[Path | None], Dataset]] = {
 
 
 def open_dataset(name: str, root: Path | None = None) -> Dataset:
-    """The data set of that name. `root`: its own folder or one that holds it; None where it is made on the fly.
+    """Opens a data set by its name.
 
-    Raises `UsageError` for an unknown name, and for a data set that is not there or not whole.
+    root: its own folder or one that holds it; None for a generated world.
+
+    Raises `UsageError` for an unknown name, and for a data set that is missing or incomplete.
     """
     if name not in OPENERS:
-        raise UsageError(f"unknown data set {name!r}: use one of {', '.join(OPENERS)}")
+        raise UsageError(f"{name!r} is not a known data set; use one of {', '.join(OPENERS)}")
     return OPENERS[name](root)

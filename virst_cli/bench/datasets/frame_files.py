@@ -1,4 +1,4 @@
-"""The frames of a data set's video, as files that are opened when a frame is looked at."""
+"""The frames of a data set's video, as picture files that are decoded when a frame is used."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,27 +13,31 @@ from virst_cli.video.frame_folder import SUFFIXES, open_picture, pictures
 
 
 def find_frames(folder: Path, video: str, names: Sequence[str]) -> tuple["FrameFiles", list[str]]:
-    """The frames called `names` (without suffix) of a video below `folder`, in that order, and what is missing.
+    """Finds the frames of a video, and lists those that are missing.
 
-    A video without a folder is one missing item; its frames are not counted up.
+    folder: holds the folder of the video.
+    video: its name.
+    names: of its frames, without suffix, in the order in which they are returned.
+
+    A video without a folder is one missing item; its frames are not listed.
     """
     try:
-        here = {path.stem: path for path in (folder / video).iterdir() if path.suffix.lower() in SUFFIXES}
+        files = {path.stem: path for path in (folder / video).iterdir() if path.suffix.lower() in SUFFIXES}
     except OSError:
         return FrameFiles([]), [video]
-    missing = [f"{video}/{name}" for name in names if name not in here]
-    return FrameFiles([here[name] for name in names if name in here]), missing
+    missing = [f"{video}/{name}" for name in names if name not in files]
+    return FrameFiles([files[name] for name in names if name in files]), missing
 
 
 class FrameFiles(Sequence[Image]):
-    """Decodes a frame each time it is looked at, to (H, W, 3) uint8. Raises `VideoError` for a damaged one."""
+    """Frames (H, W, 3) uint8 that are decoded each time they are used. Raises `VideoError` for a damaged one."""
 
     def __init__(self, files: Sequence[Path]) -> None:
         self._files = files
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """(H, W) of the first frame, from its header; None without a readable frame."""
+        """(H, W) of the first frame, from its header; None if it can't be read."""
         if not self._files:
             return None
         with suppress(VideoError), open_picture(self._files[0]) as picture:

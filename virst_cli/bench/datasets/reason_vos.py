@@ -1,28 +1,28 @@
-"""ReasonVOS from disk: 91 videos of several other data sets, with sentences that need reasoning; no training split.
+"""ReasonVOS on disk: 91 videos of several other data sets, with sentences that need reasoning; it has no training split.
 
     ROOT/ReasonVOS/JPEGImages/VIDEO/00000.jpg ...
     ROOT/ReasonVOS/meta_expressions.json                       videos, each with its source and a list of expressions
-    ROOT/ReasonVOS/Annotations/SOURCE_VIDEO_OBJECT/00000.png   masks; frames without one do not count
+    ROOT/ReasonVOS/Annotations/SOURCE_VIDEO_OBJECT/00000.png   masks; frames without one are not scored
 
-Predictions lie in SOURCE_VIDEO_OBJECT/EXPRESSION, for expressions are numbered anew for every object.
+Predictions are in SOURCE_VIDEO_OBJECT/EXPRESSION, because expressions are numbered per object.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from virst_cli.bench.datasets.mask_files import require_masks
+from virst_cli.bench.datasets.disk_dataset import DiskDataset
+from virst_cli.bench.datasets.folder_layout import FolderLayout
+from virst_cli.bench.datasets.mask_table import require_masks
+from virst_cli.bench.datasets.meta_expressions import ExpressionEntry, VideoEntry, read_videos
 from virst_cli.bench.datasets.mevis import META, PICTURES
-from virst_cli.bench.datasets.on_disk import DiskSet
-from virst_cli.bench.datasets.place import Place
-from virst_cli.bench.datasets.tables import Said, Video, read_videos
-from virst_cli.bench.mask_file import read_cut
-from virst_cli.bench.metrics import Cut
+from virst_cli.bench.mask_png import read_cropped_mask
+from virst_cli.bench.metrics import CroppedMask
 from virst_cli.bench.samples import Expression, Sample
 from virst_cli.errors import UsageError
 from virst_cli.video.frame_folder import open_picture
 
 ANNOTATIONS = "Annotations"
-PLACE = Place(
+LAYOUT = FolderLayout(
     title="ReasonVOS",
     folders=("ReasonVOS",),
     tables=(META,),
@@ -31,55 +31,55 @@ PLACE = Place(
 )
 
 
-class ReasonVosSet(DiskSet):
-    """The videos in file order. Raises `UsageError` if the set isn't there or an object has no masks."""
+class ReasonVosSet(DiskDataset):
+    """The videos of ReasonVOS in file order. Raises `UsageError` if the data set is missing or an object has no masks."""
 
     def __init__(self, root: Path | None) -> None:
-        self.folder = PLACE.find(root)
+        self.folder = LAYOUT.find(root)
         meta = self.folder / META
         super().__init__("reason-vos", meta, self.folder / PICTURES, read_videos(meta, sort_frames=True))
         lacking = dict.fromkeys(
-            _object(video, said) for video in self._videos for said in video.said if not self._masks(video, said)
+            _object(video, entry) for video in self._videos for entry in video.expressions if not self._masks(video, entry)
         )
         require_masks(self.folder / ANNOTATIONS, list(lacking))
 
-    def _sample(self, video: Video) -> Sample:
-        said = [self._expression(video, said) for said in video.said]
-        folders = [expression.folder for expression in said]
+    def _sample(self, video: VideoEntry) -> Sample:
+        expressions = [self._expression(video, entry) for entry in video.expressions]
+        folders = [expression.folder for expression in expressions]
         if len(set(folders)) != len(folders):
-            raise UsageError(f"{video.name}: two expressions of one object have one number in {META}; fetch it again")
-        first = next(iter(self._masks(video, video.said[0]).values()))
+            raise UsageError(f"{video.name}: two expressions of one object have the same number in {META}; download it again")
+        first = next(iter(self._masks(video, video.expressions[0]).values()))
         with open_picture(first) as picture:
-            return self._with_frames(video, said, (picture.height, picture.width))
+            return self._with_frames(video, expressions, (picture.height, picture.width))
 
-    def _expression(self, video: Video, said: Said) -> Expression:
-        masks = self._masks(video, said)
+    def _expression(self, video: VideoEntry, entry: ExpressionEntry) -> Expression:
+        masks = self._masks(video, entry)
         return Expression(
-            id=f"{said.fields['obj_id']}/{said.id}",
-            text=said.text,
+            id=f"{entry.fields['obj_id']}/{entry.id}",
+            text=entry.text,
             truth=MaskFiles(masks),
-            type="sentence" if said.fields.get("is_sent", video.fields.get("is_sent")) else "phrase",
-            folder=f"{_object(video, said)}/{said.id}",
+            type="sentence" if entry.fields.get("is_sent", video.fields.get("is_sent")) else "phrase",
+            folder=f"{_object(video, entry)}/{entry.id}",
             annotated=masks.keys(),
         )
 
-    def _masks(self, video: Video, said: Said) -> dict[int, Path]:
-        """The mask files of the object that is meant, by frame number."""
-        folder = self.folder / ANNOTATIONS / _object(video, said)
+    def _masks(self, video: VideoEntry, entry: ExpressionEntry) -> dict[int, Path]:
+        """The mask files of the object that an expression refers to, by frame number."""
+        folder = self.folder / ANNOTATIONS / _object(video, entry)
         files = {frame: folder / f"{name}.png" for frame, name in enumerate(video.frames)}
         return {frame: file for frame, file in files.items() if file.is_file()}
 
 
 class MaskFiles:
-    """The masks of an object, read when looked at; all but 0 is mask."""
+    """The masks of an object, read when they are used; every pixel but 0 belongs to the mask."""
 
     def __init__(self, files: Mapping[int, Path]) -> None:
         self._files = files
 
-    def __getitem__(self, frame: int) -> Cut | None:
-        return read_cut(self._files[frame]) if frame in self._files else None
+    def __getitem__(self, frame: int) -> CroppedMask | None:
+        return read_cropped_mask(self._files[frame]) if frame in self._files else None
 
 
-def _object(video: Video, said: Said) -> str:
-    """What the data set calls an object of a video."""
-    return f"{video.fields['source']}_{video.name}_{said.fields['obj_id']}"
+def _object(video: VideoEntry, entry: ExpressionEntry) -> str:
+    """The data set's name for the object that an expression refers to."""
+    return f"{video.fields['source']}_{video.name}_{entry.fields['obj_id']}"

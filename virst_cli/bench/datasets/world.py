@@ -1,7 +1,7 @@
-"""The synthetic world as a benchmark: clips drawn when they are asked for, none of which training has seen.
+"""The synthetic world as a benchmark: clips that are generated when they are used, and that training has never seen.
 
 Training draws from `default_rng([seed, stage, step, rank])`, `virst world` from `default_rng((seed, number))`; numpy
-pads a short key with zeros. Here the key is `[0xBE7C, seed, index, 0, 1]`: it ends in a word that neither has, so no
+pads a short key with zeros. Here the key is `[0xBE7C, seed, index, 0, 1]`: it ends in a number that neither has, so no
 seed below 2**32 of theirs gives a clip of this set.
 """
 
@@ -14,14 +14,21 @@ from virst_cli.bench.samples import Expression, Sample
 from virst_cli.errors import UsageError
 from virst_cli.version import __version__
 
-KEY = 0xBE7C  # says bench, nearly
+KEY = 0xBE7C  # reads almost like "bench"
 SENTENCES = 6  # per video, as `virst world` writes them
 VIDEOS = 64  # 384 sentences: J&F is then known to about 3 points, a type to about 8
 
 
 @dataclass(frozen=True)
 class WorldSet:
-    """`videos` clips of `frames` frames of `size` (width, height) pixels; the same seed gives the same clips."""
+    """A number of generated clips; the same seed gives the same clips.
+
+    videos: how many clips.
+    seed: chooses the clips.
+    frames: of each clip.
+    size: of a frame, (width, height) in pixels.
+    name, archive: as in `Dataset`.
+    """
 
     videos: int = VIDEOS
     seed: int = 0
@@ -32,17 +39,17 @@ class WorldSet:
 
     def __post_init__(self) -> None:
         if self.videos < 1 or self.seed < 0:
-            raise UsageError("the world needs 1 video at least, and a seed that is not negative")
+            raise UsageError("a generated world needs at least 1 video, and a seed of at least 0")
 
     def __len__(self) -> int:
         return self.videos
 
     def facts(self) -> dict[str, Any]:
-        """As in `Dataset`. The version of the tool is one of them, for it draws the clips."""
+        """As in `Dataset`. The version of the tool is included, because another version may draw other clips."""
         return {**asdict(self), "size": list(self.size), "virst": __version__}
 
     def __getitem__(self, index: int) -> Sample:
-        from virst_cli.world import make_clip  # what can draw takes as long to import as all the rest
+        from virst_cli.world import make_clip  # takes as long to import as everything else
 
         if not 0 <= index < self.videos:
             raise IndexError(index)
@@ -53,7 +60,8 @@ class WorldSet:
             frame_names=[f"{t:05d}" for t in range(self.frames)],
             frames=list(clip.frames),
             expressions=[
-                Expression(str(k), said.text, list(clip.masks(said)), said.type) for k, said in enumerate(clip.sentences)
+                Expression(str(number), sentence.text, list(clip.masks(sentence)), sentence.type)
+                for number, sentence in enumerate(clip.sentences)
             ],
             objects=clip.ids,
             size=self.size[::-1],

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 from PIL.PngImagePlugin import PngInfo
 
-from virst_cli.bench.mask_file import read_cut, read_mask
+from virst_cli.bench.mask_png import read_cropped_mask, read_mask
 from virst_cli.errors import VideoError
 
 MASK = np.zeros((20, 31), bool)
@@ -64,8 +64,8 @@ def test_a_jpeg_by_the_name_of_a_png_is_read_all_the_same(tmp_path: Path) -> Non
 def test_only_the_part_that_holds_a_mask_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "mask.png"
     stored_as("L", MASK).save(path)
-    cut = read_cut(path)
-    assert (cut.shape, cut.top, cut.left, cut.held.shape) == (MASK.shape, 3, 5, (6, 25))
+    cut = read_cropped_mask(path)
+    assert (cut.shape, cut.top, cut.left, cut.box.shape) == (MASK.shape, 3, 5, (6, 25))
 
 
 @pytest.mark.parametrize("broken", ["cut short", "other size", "no pixels", "empty", "text"])

@@ -11,12 +11,12 @@ from tests.bench.models import Bright, Oracle, Silent
 from virst_cli.bench import Report, open_dataset, run_benchmark
 from virst_cli.bench.datasets.world import WorldSet
 from virst_cli.bench.scores import ExpressionScore
-from virst_cli.bench.table import tables
+from virst_cli.bench.text_tables import text_tables
 
 
 def printed(report: Report, width: int = 200) -> str:
     console = Console(file=io.StringIO(), width=width)
-    for table in tables(report):
+    for table in text_tables(report):
         console.print(table)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -34,7 +34,7 @@ def test_every_type_and_baseline_has_its_place() -> None:
     text = printed(report)
     for expected in ("world, oracle", "J&F of largest object", "J&F of shuffled sentence", "100.0", "3 videos"):
         assert expected in text
-    for row in report.rows:
+    for row in report.expression_scores:
         assert str(row.type) in text
     assert "missing" not in text
     assert "copied" not in text  # nobody else has figures of this world
@@ -43,7 +43,7 @@ def test_every_type_and_baseline_has_its_place() -> None:
 def test_names_are_shown_as_they_are_and_long_lists_of_missing_things_are_cut() -> None:
     rows = [ExpressionScore("v", "0", "[bold]odd", 0.25, 0.75, empty=False)]
     text = printed(Report("world", None, rows, [f"[red]{i}" for i in range(30)], 1, None, None, extra=["[blue]"]))
-    for expected in ("masks from elsewhere", "[bold]odd", "[red]19", "missing: 30", "10 more", "50.0", "extra: 1", "[blue]"):
+    for expected in ("world, predictions", "[bold]odd", "[red]19", "missing: 30", "10 more", "50.0", "extra: 1", "[blue]"):
         assert expected in text
     assert "[red]20" not in text
 
@@ -52,7 +52,7 @@ def test_a_shard_without_a_type_leaves_a_dash() -> None:
     world = WorldSet(videos=1, frames=8, size=(64, 64))
     report = run_benchmark(world, Silent(), name="silent")
     assert " - " not in printed(report)
-    half = Report(report.dataset, None, report.rows, [], 1, 2.0, 2**30, {"largest_object": []})
+    half = Report(report.dataset, None, report.expression_scores, [], 1, 2.0, 2**30, {"largest_object": []})
     assert " - " in printed(half)
 
 
@@ -87,7 +87,7 @@ def test_the_worst_videos_are_shown_and_the_splits_of_mevis_are_not_mixed_up(tmp
     text = printed(report)
     for video in VIDEOS:
         assert line(text, video)[-1] == "3"
-    assert "these are the ones with public masks" in " ".join(text.split())
+    assert "this run is on those with public masks" in " ".join(text.split())
 
 
 def test_a_set_that_only_a_server_scores_says_what_to_do(tmp_path: Path) -> None:
