@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from virst_cli.video.read import read
+from virst_cli.video.video import Video
 
 FRAMES = 6
 GAP = 4  # white pixels between frames
 
 
 def main(video: Path, picture: Path) -> None:
-    frames = [frame.rgb for frame in read(video)]
+    frames = [frame.rgb for frame in Video.open(video).frames()]
     chosen = [frames[round(place)] for place in np.linspace(0, len(frames) - 1, FRAMES)]
     gap = np.full((chosen[0].shape[0], GAP, 3), 255, np.uint8)
     parts = [part for frame in chosen for part in (frame, gap)][:-1]

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from virst_cli.outputs import rle
-from virst_cli.video.read import read
+from virst_cli.video.video import Video
 
 
 def main(folder: Path, clip: Path, masks: Path, *sentences: str) -> None:
@@ -28,7 +28,7 @@ def main(folder: Path, clip: Path, masks: Path, *sentences: str) -> None:
     frames, objects = root / "JPEGImages" / name, [np.asarray(Image.open(path)) for path in sorted(masks.glob("*.png"))]
     frames.mkdir(parents=True)
     count = 0
-    for frame in read(clip):
+    for frame in Video.open(clip).frames():
         Image.fromarray(frame.rgb).save(frames / f"{frame.index:05d}.jpg", quality=95)
         count += 1
     if count != len(objects):

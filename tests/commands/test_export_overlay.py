@@ -10,7 +10,7 @@ import pytest
 
 from tests.commands.conftest import FRAMES, Virst
 from tests.commands.running import Zygote, cold, environment
-from virst_cli.video.read import read
+from virst_cli.video.video import Video
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_styles_formats_and_colours(finished: Path, virst: Virst, tmp_path: Path
     done = virst("export-overlay", finished / "clip.virst", *options, "-f", "overlay,cutout", "-o", "new")
     assert done.code == 0, done.err
     assert done.out.splitlines() == ["new/the-dog.overlay.mp4", "new/the-dog.cutout.mov"]
-    frames = list(read(tmp_path / "new/the-dog.overlay.mp4"))
+    frames = list(Video.open(tmp_path / "new/the-dog.overlay.mp4").frames())
     assert len(frames) == FRAMES
     assert frames[0].rgb.shape == (64, 2 * 96, 3)
 

@@ -20,7 +20,7 @@ from virst_cli.model.virst import Vision
 from virst_cli.segmenter.segmenter import Segmenter
 from virst_cli.tracking.schedule import Plan
 from virst_cli.tracking.tracker import Tracker
-from virst_cli.video.read import Frame
+from virst_cli.video.video import Frame
 
 pytestmark = pytest.mark.slow
 CASES = sorted(path.parent.name for path in (GOLDENS / "end_to_end").glob("short*/golden.json"))

@@ -13,7 +13,7 @@ from virst_cli.errors import OutputError, UsageError
 from virst_cli.outputs.record import Record
 from virst_cli.outputs.renderings import FORMATS, Renderings, _cutout, parse_formats, planned, render
 from virst_cli.outputs.style import Style
-from virst_cli.video.read import Frame, read
+from virst_cli.video.video import Frame, Video
 
 ALL = list(FORMATS)
 WIDTH, HEIGHT = 53, 31  # odd, and no multiple of anything
@@ -72,7 +72,7 @@ def test_several_sentences_have_files_of_their_own_and_one_overlay_together(tmp_
 def test_masks_come_back_exactly_at_display_size_from_video_and_png(tmp_path):
     rendered(tmp_path, ["a dog", "a cat"])
     for number, name in enumerate(["a-dog", "a-cat"]):
-        video = [frame.rgb[..., 0] >= 128 for frame in read(tmp_path / f"{name}.mask.mp4")]
+        video = [frame.rgb[..., 0] >= 128 for frame in Video.open(tmp_path / f"{name}.mask.mp4").frames()]
         png = [np.asarray(Image.open(tmp_path / name / f"{index:05d}.png")) for index in range(FRAMES)]
         assert len(video) == FRAMES
         for index in range(FRAMES):
@@ -83,14 +83,16 @@ def test_masks_come_back_exactly_at_display_size_from_video_and_png(tmp_path):
 
 def test_overlays_show_their_own_sentence_and_all_shows_all(tmp_path):
     rendered(tmp_path, ["a dog", "a cat"], formats=["overlay"], label=False, opacity=1.0)
-    first = {name: next(read(tmp_path / f"{name}.overlay.mp4")).rgb.astype(int) for name in ("a-dog", "a-cat", "all")}
+    first = {
+        name: next(Video.open(tmp_path / f"{name}.overlay.mp4").frames()).rgb.astype(int) for name in ("a-dog", "a-cat", "all")
+    }
     shown = {name: [abs(rgb[y, x] - 120).max() > 20 for y, x in ((14, 14), (28, 50))] for name, rgb in first.items()}
     assert shown == {"a-dog": [True, False], "a-cat": [True, True], "all": [True, True]}
 
 
 def test_side_by_side_is_twice_as_wide(tmp_path):
     rendered(tmp_path, ["a dog"], formats=["overlay"], style=Style.parse("side-by-side"))
-    assert next(read(tmp_path / "a-dog.overlay.mp4")).rgb.shape == (HEIGHT, 2 * WIDTH, 3)
+    assert next(Video.open(tmp_path / "a-dog.overlay.mp4").frames()).rgb.shape == (HEIGHT, 2 * WIDTH, 3)
 
 
 def test_a_cutout_hides_nothing_under_its_transparency(tmp_path):

@@ -13,7 +13,7 @@ from virst_cli.cost.residency import Residency
 from virst_cli.model.config import CLIP_FRAMES
 from virst_cli.model.virst import Vision
 from virst_cli.segmenter.segmenter import Segmenter
-from virst_cli.video.read import Frame
+from virst_cli.video.video import Frame
 from virst_cli.world import make_clip
 from virst_cli.world.things import COLOURS, KINDS
 

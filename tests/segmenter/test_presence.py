@@ -13,7 +13,7 @@ from virst_cli.model.config import VIRST_7B
 from virst_cli.segmenter.segmenter import Segmenter
 from virst_cli.segmenter.tracking_pass import FrameResult
 from virst_cli.tracking.schedule import Plan
-from virst_cli.video.read import Frame
+from virst_cli.video.video import Frame
 from virst_cli.world import make_clip
 
 SENTENCES = ["the red dog", "all the birds", "the car that stops last"]

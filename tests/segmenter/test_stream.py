@@ -19,7 +19,7 @@ from virst_cli.segmenter.segmenter import Segmenter
 from virst_cli.segmenter.tracking_pass import FrameResult, TrackingPass
 from virst_cli.tracking.memory_bank import MemoryBank
 from virst_cli.tracking.schedule import MAX_FUSION_FRAMES, Plan, split_into_chunks
-from virst_cli.video.read import Frame
+from virst_cli.video.video import Frame
 from virst_cli.world import make_clip
 
 SENTENCES = ["the red dog", "all the birds", "the car that stops last"]

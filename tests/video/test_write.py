@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.video.making import FAST, SMALL
-from tests.video.test_read import alive, children
+from tests.video.test_frames import alive, children
 from virst_cli.errors import DiskFull, OutputError
 from virst_cli.video.ffmpeg import binary
 from virst_cli.video.header import read_header
-from virst_cli.video.probe import probe
-from virst_cli.video.read import read
+from virst_cli.video.video import Video
 from virst_cli.video.write import VideoWriter
 
 FILM = Fraction(24000, 1001)
@@ -25,6 +25,8 @@ FILM = Fraction(24000, 1001)
 
 def write(path, images, *, rate=FILM, pixels="rgb", times=None, **options):
     height, width = images[0].shape[:2]
+    if "audio" in options:
+        options["audio"] = Video.open(options["audio"]).audio(options.get("start", 0.0))
     with VideoWriter(path, size=(width, height), rate=rate, pixels=pixels, **options) as video:
         for i, image in enumerate(images):
             video.write(image, times[i] if times else float(i / rate))
@@ -38,11 +40,12 @@ def noise(*shape, count=5):
 
 def copy(source, target, **options):
     """Writes a video's frames again, with their times."""
-    info = probe(source)
-    bounds = {key: options[key] for key in ("start", "end") if key in options}
-    with VideoWriter(target, size=(info.width, info.height), rate=info.rate, **options) as video:
-        for frame in read(source, **bounds):
-            video.write(frame.rgb, frame.time)
+    video, start, end = Video.open(source), options.get("start", 0.0), options.get("end")
+    size = (video.info.width, video.info.height)
+    audio = video.audio(start, end) if "audio" in options else None
+    with VideoWriter(target, size=size, rate=video.info.rate, audio=audio, start=start) as writer:
+        for frame in video.frames(start, end):
+            writer.write(frame.rgb, frame.time)
     return target
 
 
@@ -61,7 +64,7 @@ def sound(path):
 @pytest.mark.parametrize("size", [(96, 64), (853, 479), (1, 1), (2, 3), (7, 2)])
 def test_a_mask_comes_back_exactly(tmp_path, size):
     masks = noise(*size[::-1])
-    back = list(read(write(tmp_path / "a.mp4", masks, pixels="gray")))
+    back = list(Video.open(write(tmp_path / "a.mp4", masks, pixels="gray")).frames())
     assert len(back) == len(masks)
     for frame, mask in zip(back, masks, strict=True):
         assert ((frame.rgb >= 128) == (mask >= 128)[..., None]).all()
@@ -70,13 +73,13 @@ def test_a_mask_comes_back_exactly(tmp_path, size):
 @pytest.mark.parametrize("size", [(64, 48), (853, 479), (1, 1)])
 def test_no_size_is_rounded(tmp_path, size):
     path = write(tmp_path / "a.mp4", noise(*size[::-1], 3))
-    info = probe(path)
+    info = Video.open(path).info
     assert (info.width, info.height, info.frames) == (*size, 5)
 
 
 def test_colours_come_back_nearly(tmp_path):
     picture = np.full((48, 64, 3), (224, 64, 32), np.uint8)
-    back = next(read(write(tmp_path / "a.mp4", [picture])))
+    back = next(Video.open(write(tmp_path / "a.mp4", [picture])).frames())
     assert np.abs(back.rgb.astype(int) - picture).max() <= 3
 
 
@@ -104,20 +107,20 @@ def test_a_constant_rate_stays_exactly_what_it_is(tmp_path, rate, pixels, name):
     rate = Fraction(rate)
     images = [np.zeros((16, 16, {"rgb": 3, "rgba": 4}[pixels]), np.uint8)] * 40
     path = write(tmp_path / name, images, rate=rate, pixels=pixels)
-    assert probe(path).rate == rate
-    assert [frame.time for frame in read(path)] == [float(i / rate) for i in range(40)]
+    assert Video.open(path).info.rate == rate
+    assert [frame.time for frame in Video.open(path).frames()] == [float(i / rate) for i in range(40)]
     assert b"stts" + bytes(4) + (1).to_bytes(4, "big") in path.read_bytes()  # one entry: all frames are equally long
 
 
 def test_times_rounded_to_milliseconds_become_exact_again(tmp_path, clips):
     path = copy(clips["mkv"], tmp_path / "a.mp4")
-    assert [frame.time for frame in read(path)] == [float(i / FILM) for i in range(48)]
+    assert [frame.time for frame in Video.open(path).frames()] == [float(i / FILM) for i in range(48)]
 
 
 def test_a_varying_rate_is_kept_frame_for_frame(make, tmp_path):
     source = make("in.mp4", *SMALL, "-vf", "select='lt(n,12)+not(mod(n,5))'", "-fps_mode", "passthrough", *FAST)
-    before = [frame.time for frame in read(source)]
-    after = [frame.time for frame in read(copy(source, tmp_path / "a.mp4"))]
+    before = [frame.time for frame in Video.open(source).frames()]
+    after = [frame.time for frame in Video.open(copy(source, tmp_path / "a.mp4")).frames()]
     assert len(before) == 19
     assert after == pytest.approx(before, abs=1e-3)
 
@@ -125,13 +128,13 @@ def test_a_varying_rate_is_kept_frame_for_frame(make, tmp_path):
 def test_irregular_times_are_kept_to_the_millisecond(tmp_path):
     times = [0.0, 0.0301, 0.0333, 0.5, 0.501, 1.77777, 60.0, 3600.123]
     path = write(tmp_path / "a.mp4", noise(16, 16, 3, count=8), times=times)
-    assert [frame.time for frame in read(path)] == pytest.approx(times, abs=1e-3)
+    assert [frame.time for frame in Video.open(path).frames()] == pytest.approx(times, abs=1e-3)
 
 
 def test_a_first_frame_that_comes_late_stays_late(tmp_path):
     path = write(tmp_path / "a.mp4", noise(16, 16, 3), times=[0.25, 0.29, 0.33, 0.37, 0.41], rate=Fraction(25))
     assert read_header(path).start == Fraction(1, 4)
-    assert [frame.time for frame in read(path)] == pytest.approx([0, 0.04, 0.08, 0.12, 0.16], abs=1e-6)
+    assert [frame.time for frame in Video.open(path).frames()] == pytest.approx([0, 0.04, 0.08, 0.12, 0.16], abs=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +150,7 @@ def beep(tmp_path_factory):
 
 def events(path):
     """When the flash and the beep begin, in seconds."""
-    flash = next(frame.time for frame in read(path) if frame.rgb.mean() > 128)
+    flash = next(frame.time for frame in Video.open(path).frames() if frame.rgb.mean() > 128)
     return flash, int(np.argmax(sound(path) > 0.3)) / 1000
 
 
@@ -175,19 +178,22 @@ def test_sound_that_fits_is_copied_and_other_is_encoded(make, tmp_path, clips):
 
 def test_a_source_without_sound_or_a_folder_gives_a_silent_video(make, tmp_path):
     silent = make("in.mp4", *SMALL, *FAST)
-    assert not probe(write(tmp_path / "a.mp4", noise(16, 16, 3), audio=silent)).has_audio
-    assert not probe(write(tmp_path / "b.mp4", noise(16, 16, 3), audio=tmp_path)).has_audio
+    assert not Video.open(write(tmp_path / "a.mp4", noise(16, 16, 3), audio=silent)).info.has_audio
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    Image.new("RGB", (16, 16)).save(folder / "0.png")
+    assert not Video.open(write(tmp_path / "b.mp4", noise(16, 16, 3), audio=folder)).info.has_audio
 
 
 def test_a_range_beyond_the_sound_is_written_all_the_same(tmp_path, beep):
     path = write(tmp_path / "a.mp4", noise(16, 16, 3), times=[10, 11, 12, 13, 14], audio=beep, start=10)
-    assert probe(path).frames == 5
+    assert Video.open(path).info.frames == 5
 
 
 def test_the_sound_of_a_truncated_file_is_carried_as_far_as_it_goes(make, tmp_path, clips):
     cut = make.cut(clips["mkv"], 0.6)
     path = write(tmp_path / "a.mp4", noise(16, 16, 3), audio=cut)
-    assert probe(path).has_audio
+    assert Video.open(path).info.has_audio
 
 
 def test_an_existing_file_stays_until_the_new_one_is_whole(tmp_path):
@@ -197,7 +203,7 @@ def test_an_existing_file_stays_until_the_new_one_is_whole(tmp_path):
         video.write(np.zeros((16, 16, 3), np.uint8), 0)
         assert path.read_text() == "old"
         assert (tmp_path / "a.mp4.partial").exists()
-    assert probe(path).frames == 1
+    assert Video.open(path).info.frames == 1
     assert names(tmp_path) == ["a.mp4"]
 
 
@@ -235,7 +241,7 @@ def test_a_frame_of_the_wrong_shape_or_type_is_an_error(tmp_path):
 
 def test_a_frame_need_not_be_contiguous(tmp_path):
     image = np.zeros((16, 32, 3), np.uint8)[:, ::2]
-    assert probe(write(tmp_path / "a.mp4", [image])).width == 16
+    assert Video.open(write(tmp_path / "a.mp4", [image])).info.width == 16
 
 
 def test_a_video_without_frames_is_an_error(tmp_path):

@@ -24,7 +24,8 @@ from virst_cli.outputs.overlay import OPACITY, Masks, Overlay, Rgb
 from virst_cli.outputs.palette import Colour, colours
 from virst_cli.outputs.png import PngFolder
 from virst_cli.outputs.style import DEFAULT, Style
-from virst_cli.video.read import Frame
+from virst_cli.video.audio import AudioTrack
+from virst_cli.video.video import Frame
 from virst_cli.video.write import VideoWriter
 
 FORMATS = {"overlay": ".overlay.mp4", "mask-video": ".mask.mp4", "png": "", "cutout": ".cutout.mov"}
@@ -91,20 +92,25 @@ class Renderings:
         chosen: Sequence[Colour] = (),
         opacity: float = OPACITY,
         label: bool = True,
-        audio: Path | None = None,
+        audio: AudioTrack | None = None,
         start: float = 0.0,
-        end: float | None = None,
     ) -> None:
-        """Opens every file. Callers hold the folder's `Lock`.
+        """Opens every file. The caller holds the folder's `Lock`.
 
-        size: (W, H) of the frames; chosen: colours of the first sentences; audio: the file whose sound the overlays
-        carry; start, end: what of the source is shown, in seconds, so that the sound fits.
+        sentences: of the masks, in their order.
+        formats: names of FORMATS.
+        size: (W, H) of the frames.
+        rate: frames per second.
+        style, opacity, label: of overlays, see `Overlay`.
+        chosen: colours of the first sentences; the others get the usual ones.
+        audio: sound that overlays carry; None for none.
+        start: seconds; this time of the source becomes 0 in videos.
         """
         self._size = size
         self._sentences = sentences
         self._colours = colours(len(sentences), chosen)
         self._look = partial(Overlay, size, style=style, opacity=opacity, label=label)
-        self._video = partial(VideoWriter, rate=rate, start=start, end=end)
+        self._video = partial(VideoWriter, rate=rate, start=start)
         self._overlay_video = partial(self._video, size=style.size(*size), audio=audio)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)

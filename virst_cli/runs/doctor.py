@@ -23,7 +23,7 @@ from virst_cli.runs.job import Request
 from virst_cli.stages import Stage
 from virst_cli.version import __version__
 from virst_cli.video.ffmpeg import binary
-from virst_cli.video.probe import VideoInfo
+from virst_cli.video.video import VideoInfo
 
 PACKAGES = ("torch", "torchvision", "transformers", "sam2", "huggingface-hub", "imageio-ffmpeg", "numpy", "pillow")
 MIN_MEMORY = 2_000_000_000  # bytes; virst-nano takes half of it

@@ -18,7 +18,7 @@ from virst_cli.stages import Stage
 from virst_cli.tracking.schedule import Plan, split_into_chunks
 
 if TYPE_CHECKING:
-    from virst_cli.video.probe import VideoInfo
+    from virst_cli.video.video import VideoInfo
 
 BYTES_PER_PIXEL = {"overlay": 0.05, "mask-video": 0.01, "png": 0.01, "cutout": 0.5}  # on disk, of a frame; seen on real videos
 RECORD_BYTES = 500  # of masks.jsonl, for one frame and sentence

@@ -19,7 +19,7 @@ from virst_cli.outputs.names import run_folder
 from virst_cli.outputs.record import MASKS_FILE, RUN_FILE
 from virst_cli.outputs.renderings import parse_formats, planned
 from virst_cli.outputs.request_key import file_identity
-from virst_cli.video.probe import VideoInfo, probe
+from virst_cli.video.video import Video, VideoInfo
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Job:
         self.request = request
         self.formats = parse_formats(request.formats)
         _check_range(request)
-        self.info: VideoInfo = probe(request.video)
+        self.video = Video.open(request.video)
         if self.info.duration is not None and request.start > self.info.duration:
             raise VideoError(
                 f"{shown(request.video)} lasts {self.info.duration:g} seconds; --start {request.start:g} is beyond its end"
@@ -63,6 +63,11 @@ class Job:
         for sentence in request.sentences:
             self.prompts.normalise(sentence)
         self.folder = run_folder(request.video, request.output)
+
+    @property
+    def info(self) -> VideoInfo:
+        """What the video's container says."""
+        return self.video.info
 
     @cached_property
     def prompts(self) -> PromptBuilder:

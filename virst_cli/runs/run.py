@@ -84,7 +84,7 @@ class Run:
         before = _pictures_of(job.folder)
         with RecordWriter.open(job.folder, self.manifest, overwrite=overwrite, resume=resume) as record:
             going_on = self._state(record)
-            frames = VideoFrames(job.request.video, job.request.start, job.request.end)
+            frames = VideoFrames(job.video, job.request.start, job.request.end)
             with self._renderings(job.formats) as renderings:
                 self._go_on(record, renderings, frames)
                 self._track(record, renderings, frames, going_on)
@@ -120,9 +120,8 @@ class Run:
             formats=formats,
             size=(info.width, info.height),
             rate=info.rate,
-            audio=request.video,
+            audio=self.job.video.audio(request.start, request.end),
             start=request.start,
-            end=request.end,
         )
 
     def _go_on(self, record: RecordWriter, renderings: Renderings, frames: VideoFrames) -> None:
@@ -169,7 +168,7 @@ class Run:
         missing = [f for f in job.formats if not all(path.exists() for path in planned(job.folder, record.sentences, [f]))]
         if missing:
             with Lock(job.folder), self._renderings(missing) as renderings:
-                render(record, VideoFrames(request.video, request.start, request.end), renderings)
+                render(record, VideoFrames(job.video, request.start, request.end), renderings)
         return Result(record, tuple(job.files), record.run.get("warning"))
 
 

@@ -14,7 +14,7 @@ from virst_cli.model.pixels import to_square
 from virst_cli.model.seg_model import FrameFeatures, SegModel
 from virst_cli.segmenter.parts import ModelParts
 from virst_cli.stages import OnProgress, Stage
-from virst_cli.video.read import Frame
+from virst_cli.video.video import Frame
 
 
 class FeatureCache:

@@ -1,28 +1,27 @@
 """Frames that can be read more than once: the vision tower, the fusions and tracking each go through the video themselves."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
-from virst_cli.video.probe import probe
-from virst_cli.video.read import Frame, TruncatedVideo, read
+from virst_cli.video.video import Frame, TruncatedVideo, Video
 
 
 class VideoFrames:
-    """The frames of a video file or a folder of frames, in a range of seconds."""
+    """The frames of a video, in a range of seconds."""
 
-    def __init__(self, path: Path, start: float = 0.0, end: float | None = None) -> None:
-        self.path, self.start, self.end = path, start, end
+    def __init__(self, video: Video, start: float = 0.0, end: float | None = None) -> None:
+        """start, end: seconds since the start of the video."""
+        self.video, self.start, self.end = video, start, end
         self.truncated: str | None = None  # why the file breaks off, once that was seen
 
     def expected(self) -> int | None:
-        """How many frames the file claims to hold; None where that is not known before reading."""
-        return probe(self.path).frames if self.start == 0 and self.end is None else None
+        """How many frames the video claims to hold; None where that is not known before reading."""
+        return self.video.info.frames if self.start == 0 and self.end is None else None
 
     def __iter__(self) -> Iterator[Frame]:
         try:
-            yield from read(self.path, start=self.start, end=self.end)
+            yield from self.video.frames(self.start, self.end)
         except TruncatedVideo as error:
             self.truncated = str(error)
 

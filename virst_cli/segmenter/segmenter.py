@@ -34,7 +34,7 @@ from virst_cli.segmenter.parts import ModelParts
 from virst_cli.segmenter.tracking_pass import FrameResult, ResumeState, TrackingPass
 from virst_cli.stages import OnProgress, Stage, ignore_progress
 from virst_cli.tracking.schedule import Chunk, Plan, split_into_chunks
-from virst_cli.video.read import Frame
+from virst_cli.video.video import Frame, Video
 
 KeepState = Callable[[int, ResumeState], None]
 """Called at the end of every chunk but the last, with the number of frames done and what is needed to continue from there."""
@@ -72,7 +72,7 @@ class Segmenter:
 
     def segment(
         self,
-        video: str | Path,
+        video: str | Path | Video,
         sentences: str | Iterable[str],
         *,
         start: float = 0.0,
@@ -84,14 +84,16 @@ class Segmenter:
     ) -> Iterator[FrameResult]:
         """Masks of a video for every sentence, frame by frame, as they are done.
 
-        video: a file, or a folder of frames.
+        video: a file or a folder of frames, or a `Video` that is open already.
         sentences: one referring expression or several; they are answered in one pass.
         start, end: the part of the video, in seconds.
         The other parameters are those of `stream`.
         Raises SentenceError and VideoError before the first frame.
         """
         prompts = self._prompts(sentences, plan)  # before the file is touched
-        frames = VideoFrames(Path(video).expanduser(), start, end)
+        if not isinstance(video, Video):
+            video = Video.open(Path(video).expanduser())
+        frames = VideoFrames(video, start, end)
         return self._stream(frames, prompts, plan, frames.expected(), on_progress, state, keep_state)
 
     def segment_frames(

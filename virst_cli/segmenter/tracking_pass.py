@@ -15,7 +15,7 @@ from virst_cli.segmenter.parts import ModelParts
 from virst_cli.stages import OnProgress, Stage
 from virst_cli.tracking.schedule import Chunk
 from virst_cli.tracking.tracker import Tracker
-from virst_cli.video.read import Frame
+from virst_cli.video.video import Frame
 
 ResumeState = dict[str, Tensor]
 """What a pass needs to continue from the end of a chunk, as tensors on the CPU."""

@@ -14,16 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from virst_cli.video import source
+from virst_cli.video import command_lines
 from virst_cli.video.ffmpeg import Ffmpeg
-from virst_cli.video.header import Header
+from virst_cli.video.header import VideoHeader
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-SEEKABLE = ("mov", "matroska")  # containers with an index; elsewhere a jump may land late and lose frames
 TS_PACKETS = (188, 192, 204)  # bytes in a packet of a transport stream: as sent, on Blu-ray, with error correction
-RUN_UP = 10  # seconds decoded before the time jumped to: covers the key-frame distance of nearly all files
 
 # Lines that mean missing or spoilt frames: the demuxer or the decoder gave up on a packet. What codecs print on their
 # own account doesn't count; they complain about many a stream that plays fine everywhere.
@@ -33,7 +31,7 @@ _DAMAGE = re.compile(r"^(?:\[[^\]]*\] )*\[(?:in#0|dec:)[^\]]*\] (?:\[(?:error|fa
 class Decoding:
     """Frames of a file from about `begin` seconds on; a context manager, and on leaving it ffmpeg is gone."""
 
-    def __init__(self, path: Path, header: Header, *, begin: float = 0.0) -> None:
+    def __init__(self, path: Path, header: VideoHeader, *, begin: float = 0.0) -> None:
         self.count = 0  # frames decoded so far
         self._header = header
         self._size = path.stat().st_size
@@ -46,16 +44,8 @@ class Decoding:
         self._time_line = re.compile(prefix + r"n: *\d+ pts: *(-?\d+|NOPTS) ")
         self._base = Fraction(1)
         self._last = -1 / header.rate
-        # accurate_rnd and full_chroma_int: ffmpeg's short cuts move colours by 1.3 levels on average, at edges by up to 28.
-        # The exact way converts about 70 frames of 1080p a second on two cores, the short cuts 300.
-        scale = f"scale={header.width}:{header.height}:flags=bicubic+accurate_rnd+full_chroma_int"
-        jump = ["-ss", str(begin - RUN_UP)] if begin > RUN_UP and header.container.startswith(SEEKABLE) else []
         self._child = Ffmpeg(
-            [
-                *("-copyts", *jump, *source.arguments(path), "-map", f"0:{header.video}"),
-                *("-vf", f"{scale},setsar=1,format=rgb24,showinfo@{word}=checksum=0"),
-                *("-fps_mode", "passthrough", "-f", "rawvideo", "pipe:1"),
-            ],
+            command_lines.decode(path, header, begin=begin, label=word),
             stdout=True,
             each_line=self._note,
             at_end=lambda: self._times.put(None),

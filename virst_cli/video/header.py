@@ -11,8 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from virst_cli.errors import VideoError
-from virst_cli.files import shown
-from virst_cli.video import mp4, source
+from virst_cli.files.shown import shown
+from virst_cli.video import command_lines, mp4, source
 from virst_cli.video.ffmpeg import Ffmpeg
 
 PATIENCE = 4.5  # seconds; bad input must be refused within 5
@@ -26,7 +26,7 @@ _FIRST = re.compile(r"^\[showinfo@\w+ @ \w+\] \[info\] n: .* sar:(\d+)/(\d+) s:(
 
 
 @dataclass(frozen=True)
-class Header:
+class VideoHeader:
     """A video file, as far as its first frame tells."""
 
     video: int  # number of the stream to decode
@@ -42,22 +42,21 @@ class Header:
     claimed_frames: int | None  # what the container says; None where it says nothing
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path) -> VideoHeader:
     """The header of a video file. Raises `VideoError` in one line, within 5 seconds, for anything that isn't one."""
     source.require_regular(path)
     log: list[str] = []
-    one_frame = ["-an", "-sn", "-dn", "-vf", "showinfo@first=checksum=0", "-frames:v", "1", "-f", "null", "-"]
-    child = Ffmpeg([*source.arguments(path), *one_frame], each_line=log.append)
+    child = Ffmpeg(command_lines.probe(path), each_line=log.append)
     try:
         child.wait(PATIENCE)
     except subprocess.TimeoutExpired:
-        raise VideoError(f"{shown.shown(path)}: no frame could be decoded within {PATIENCE} seconds") from None
+        raise VideoError(f"{shown(path)}: no frame could be decoded within {PATIENCE} seconds") from None
     finally:
         child.kill()
     return _parse(path, log, child.errors)
 
 
-def _parse(path: Path, log: list[str], errors: list[str]) -> Header:
+def _parse(path: Path, log: list[str], errors: list[str]) -> VideoHeader:
     # A file's name may hold line breaks and so fake any line before this one, the last of its kind; below it only
     # ffmpeg speaks.
     begin = max((i for i, line in enumerate(log) if line.startswith("[info]   Duration: ")), default=len(log))
@@ -66,7 +65,7 @@ def _parse(path: Path, log: list[str], errors: list[str]) -> Header:
     chosen = next((s for s in streams if s[2] == "Video" and int(s[1]) == mapped and "attached pic" not in s[4]), None)
     first = next((match for match in map(_FIRST.match, log[begin:]) if match), None)
     if chosen is None or first is None:
-        raise VideoError(f"{shown.shown(path)}: {_reason(streams, errors)}")
+        raise VideoError(f"{shown(path)}: {_reason(streams, errors)}")
 
     sound = next((s for s in streams if s[2] == "Audio"), None)
     clock = re.search(r"Duration: (?:(\d+):(\d\d):(\d\d\.\d+)|N/A)(?:, start: (-?[\d.]+))?", log[begin])
@@ -75,7 +74,7 @@ def _parse(path: Path, log: list[str], errors: list[str]) -> Header:
     start = Fraction(clock[4] or 0)
     container = next((m[1] for m in (re.match(r"\[info\] Input #0, (\S+), from ", line) for line in log) if m), "")
     source.require_sane(path, width, height)
-    return Header(
+    return VideoHeader(
         video=int(chosen[1]),
         audio=int(sound[1]) if sound else None,
         audio_codec=sound[3] if sound else "",

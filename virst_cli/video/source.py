@@ -1,28 +1,23 @@
-"""What is let in as a video: a regular file, named so that ffmpeg can't take it for an address or an option."""
+"""What is accepted as a video: a regular file of a container that holds its own frames, of a sane size."""
 
 import stat
 from pathlib import Path
 
 from virst_cli.errors import VideoError
+from virst_cli.files.shown import shown
 
 MAX_SIDE = 16384  # pixels; twice 8K, and what H.264 and HEVC decoders allow
 MAX_PIXELS = 2**27  # 400 MB of RGB: more is a broken header or a bomb
 
-# Containers that hold their own frames. Left out, and so refused: lists that name other files (hls, dash, concat,
-# image2 patterns), single pictures, subtitles, and text, which ffmpeg would happily draw as a video of a terminal.
+# Containers that hold their own frames. All others are refused: lists that name other files (hls, dash, concat, image2
+# patterns), single pictures, subtitles, and text, which ffmpeg would draw as a video of a terminal.
 CONTAINERS = (
     "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,av1,obu,ivf,flv,asf,ogg,gif,apng,mxf,dv,rm,wtv,nut,yuv4mpegpipe,mjpeg"
 )
 
 
-def shown(path: Path) -> str:
-    """The name of a file as it may stand in a message of one line."""
-    text = str(path)
-    return text if text.isprintable() else ascii(text)
-
-
 def is_folder(path: Path) -> bool:
-    """Whether a folder of frames is meant."""
+    """Whether a path is a folder, and so a video as a folder of frames."""
     try:
         return path.is_dir()
     except OSError:  # a name that is too long
@@ -30,7 +25,7 @@ def is_folder(path: Path) -> bool:
 
 
 def require_regular(path: Path) -> None:
-    """Raises `VideoError` unless `path` is a readable, non-empty, regular file. Never opens a FIFO: it hangs."""
+    """Raises VideoError unless `path` is a readable, non-empty, regular file. A FIFO is never opened: that would hang."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -47,21 +42,6 @@ def require_regular(path: Path) -> None:
 
 
 def require_sane(path: Path, width: int, height: int) -> None:
-    """Raises `VideoError` for a display size that no video has."""
+    """Raises VideoError for a display size in pixels that no video has."""
     if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and width * height <= MAX_PIXELS):
-        raise VideoError(f"{shown(path)}: {width}x{height} pixels is no size for a video; the file looks damaged")
-
-
-def url(path: Path) -> str:
-    """The name for ffmpeg: `file:` and an absolute path, so that `-x`, `http:y` and `concat:z` are plain names."""
-    return f"file:{path.absolute()}"
-
-
-def arguments(path: Path) -> list[str]:
-    """ffmpeg's input arguments for a file from outside."""
-    return [
-        *("-protocol_whitelist", "file,pipe"),
-        *("-format_whitelist", CONTAINERS),
-        *("-max_pixels", str(MAX_PIXELS)),
-        *("-i", url(path)),
-    ]
+        raise VideoError(f"{shown(path)}: a size of {width}x{height} pixels is not plausible; the file looks damaged")

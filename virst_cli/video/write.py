@@ -1,13 +1,11 @@
-"""Videos out: frames with their times into a file that is there whole or not at all.
+"""Writing a video: frames with their times become a file that is there whole, or not at all.
 
-ffmpeg encodes from a pipe into `<name>.partial` beside the target; only when it has ended well, and the bytes are on
-the disk, does the file get its name. Frames keep the times of the source: a constant rate stays exactly constant, a
-variable one varies as it did.
+ffmpeg encodes from a pipe into `<name>.partial` beside the target; only when it has ended well, and the bytes are on the disk,
+does the file get its name. Frames keep the times of the source: a constant rate stays exactly constant, a variable one varies as
+it did.
 """
 
 import contextlib
-import errno
-import os
 import subprocess
 from fractions import Fraction
 from pathlib import Path
@@ -16,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from virst_cli.errors import DiskFull, OutputError, VirstError
-from virst_cli.files import shown
-from virst_cli.video import matroska, sound, source
+from virst_cli.files.atomic import commit, partial, write_error
+from virst_cli.video import command_lines, matroska
+from virst_cli.video.audio import AudioTrack
 from virst_cli.video.ffmpeg import Ffmpeg
 from virst_cli.video.matroska import Pixels
 from virst_cli.video.ticks import Ticks
@@ -27,16 +25,15 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _CHANNELS: dict[Pixels, tuple[int, ...]] = {"rgb": (3,), "gray": (), "rgba": (4,)}
-_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-_LAST_WORDS = 10  # seconds for an ffmpeg that has closed its pipe to say why
+_EXIT_TIMEOUT = 10  # seconds for an ffmpeg that has closed its pipe to say why
 
 
 class VideoWriter:
-    """A video being written; a context manager that finishes it, or after an exception leaves nothing behind.
+    """A video being written; as a context manager it finishes the file, or leaves nothing behind after an exception.
 
-    `rgb` becomes H.264 in MP4; so does `gray`, finely enough that a mask of 0 and 255 comes back exactly by asking for
-    128 and above. `rgba` becomes ProRes 4444 in MOV, the one format with alpha that Final Cut, Premiere, Resolve and
-    After Effects all open.
+    Pixels `rgb` become H.264 in MP4. So do `gray` ones, finely enough that a mask of 0 and 255 comes back exactly by asking for
+    128 and above. `rgba` becomes ProRes 4444 in MOV, the one format with alpha that Final Cut, Premiere, Resolve and After
+    Effects all open.
     """
 
     def __init__(
@@ -46,34 +43,38 @@ class VideoWriter:
         size: tuple[int, int],
         rate: Fraction,
         pixels: Pixels = "rgb",
-        audio: Path | None = None,
+        audio: AudioTrack | None = None,
         start: float = 0.0,
-        end: float | None = None,
     ) -> None:
-        """Opens a video of `size` (width, height). A file of that name is replaced in the end, not before.
+        """Prepares the file; an existing one of that name is replaced when the new one is finished, not before.
 
-        `rate` is the source's frames a second; `audio` a video whose sound is carried over. `start` and `end`, in
-        seconds, are the range of the source that is shown: its time `start` becomes 0.
+        size: (width, height) of the frames, in pixels.
+        rate: frames per second of the source.
+        pixels: of the frames.
+        audio: sound to carry over, see `Video.audio`.
+        start: seconds; this time of the source becomes 0.
+        Raises OutputError or DiskFull if the file can't be written.
         """
         self._path = path
-        self._partial = path.with_name(path.name + ".partial")
+        self._partial = partial(path)
         self._size, self._rate, self._pixels = size, rate, pixels
         self._ticks = Ticks(rate)
         self._start = Fraction(start)
         self._container = "mov" if pixels == "rgba" else "mp4"
-        self._sound = sound.arguments(audio, self._container, start, end)
+        self._audio = audio
         self._child: Ffmpeg | None = None  # started by the first frame
         self._open = True
         try:
             self._partial.unlink(missing_ok=True)  # so as not to write through a link to somewhere else
             self._partial.touch()
         except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-            raise self._error(error) from None
+            raise write_error(path, error) from None
 
     def write(self, image: np.ndarray, time: float) -> None:
-        """Adds a frame: uint8 (H,W,3) for `rgb`, (H,W) for `gray`, (H,W,4) for `rgba`.
+        """Adds a frame.
 
-        `time`: seconds since the source's start. A frame that isn't later than the one before is shown right after it.
+        image: uint8 (H,W,3) for `rgb`, (H,W) for `gray`, (H,W,4) for `rgba`.
+        time: seconds since the start of the source. A frame that isn't later than the one before is shown right after it.
         """
         shape = (self._size[1], self._size[0], *_CHANNELS[self._pixels])
         if image.shape != shape or image.dtype != np.uint8:
@@ -86,7 +87,7 @@ class VideoWriter:
         self._send(self._child, np.ascontiguousarray(image).data)
 
     def close(self) -> None:
-        """Finishes the file and gives it its name. Raises `DiskFull` or `OutputError`, and leaves none, if it can't."""
+        """Finishes the file and gives it its name. If that fails it raises DiskFull or OutputError, and leaves no file."""
         if not self._open:
             return
         try:
@@ -97,7 +98,7 @@ class VideoWriter:
         self._open = False
 
     def abort(self) -> None:
-        """Ends ffmpeg at once and removes what there is."""
+        """Ends ffmpeg at once and deletes the unfinished file."""
         if self._open:
             self._open = False
             if self._child is not None:
@@ -115,64 +116,38 @@ class VideoWriter:
 
     def _start_encoder(self, first: Fraction) -> Ffmpeg:
         """Starts ffmpeg for a video whose first frame is shown `first` seconds after its sound begins."""
-        clock = self._ticks.a_second
-        sound_in, sound_out = self._sound
-        return Ffmpeg(
-            [
-                # ffmpeg has every input begin at 0: without an offset the delay would be lost
-                *("-itsoffset", f"{float(first):.6f}", "-f", "matroska", "-i", "pipe:0", *sound_in),
-                *("-map", "0:v:0", *sound_out, *_codec(self._pixels, self._size)),
-                *("-fps_mode", "passthrough", "-enc_time_base", f"1:{clock}", "-video_track_timescale", str(clock)),
-                *("-movflags", "+faststart", "-f", self._container, "-y", source.url(self._partial)),
-            ],
-            stdin=True,
+        arguments = command_lines.encode(
+            self._partial,
+            size=self._size,
+            pixels=self._pixels,
+            container=self._container,
+            delay=first,
+            clock=self._ticks.a_second,
+            audio=self._audio,
         )
+        return Ffmpeg(arguments, stdin=True)
 
     def _send(self, child: Ffmpeg, data: bytes | memoryview) -> None:
         try:
             child.stdin.write(data)
         except OSError:  # ffmpeg has closed the pipe: it has given up
             with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(_LAST_WORDS)
+                child.wait(_EXIT_TIMEOUT)
             self.abort()
-            raise self._error(_complaint(child)) from None
+            raise write_error(self._path, _first_error(child)) from None
 
     def _finish(self) -> None:
         if self._child is None:
-            raise self._error("there are no frames to write")
-        with contextlib.suppress(OSError):  # its status tells more
+            raise write_error(self._path, "there are no frames to write")
+        with contextlib.suppress(OSError):  # its exit status tells more
             self._child.stdin.close()
         if self._child.wait() != 0:
-            raise self._error(_complaint(self._child))
+            raise write_error(self._path, _first_error(self._child))
         try:
-            with self._partial.open("rb+") as file:
-                os.fsync(file.fileno())  # the bytes first, then the name: a power cut leaves a whole file or none
-            self._partial.replace(self._path)
+            commit(self._partial, self._path)
         except OSError as error:
-            raise self._error(error) from None
-
-    def _error(self, reason: OSError | ValueError | str) -> VirstError:
-        text = (reason.strerror or str(reason)) if isinstance(reason, OSError) else str(reason)
-        name = shown.shown(self._path)
-        if any(os.strerror(code) in text for code in _NO_ROOM):
-            return DiskFull(f"{name}: no room to write it ({text}); free some space and run again with --resume")
-        return OutputError(f"{name}: can't be written: {text}")
+            raise write_error(self._path, error) from None
 
 
-def _complaint(child: Ffmpeg) -> str:
+def _first_error(child: Ffmpeg) -> str:
     return next(iter(child.errors), "ffmpeg ended without saying why")
-
-
-def _codec(pixels: Pixels, size: tuple[int, int]) -> list[str]:
-    exact = "flags=bicubic+accurate_rnd+full_chroma_int"
-    if pixels == "rgba":
-        return ["-vf", f"scale={exact},format=yuva444p10le", "-c:v", "prores_ks", "-profile:v", "4444"]
-    # 4:2:0 halves the colour planes and can't hold an odd side; 4:4:4 can, though fewer players show it
-    layout = "yuv444p" if size[0] % 2 or size[1] % 2 else "yuv420p"
-    # 4: even a mask of pure noise is off by 66 at most; 0 would be lossless, in a profile that browsers don't play
-    quality = "4" if pixels == "gray" else "18"
-    return [
-        *("-vf", f"scale=out_color_matrix=bt709:out_range=tv:{exact},format={layout}"),
-        *("-c:v", "libx264", "-preset", "veryfast", "-crf", quality),  # half the time of "medium"
-        *("-color_range", "tv", "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"),
-    ]

@@ -14,20 +14,20 @@ import pytest
 
 from tests.video.making import FAST, SMALL, Maker
 from virst_cli.errors import VideoError
-from virst_cli.video.read import TruncatedVideo, read
+from virst_cli.video.video import TruncatedVideo, Video
 
 STEP = Fraction(1001, 24000)
 
 
 def times(path, **bounds):
-    return [frame.time for frame in read(path, **bounds)]
+    return [frame.time for frame in Video.open(path).frames(**bounds)]
 
 
 def frames_until_it_breaks(path):
     """The frames before the error, and the error."""
     frames = []
     with pytest.raises(TruncatedVideo) as caught:
-        frames.extend(read(path))  # extend keeps what came before the error
+        frames.extend(Video.open(path).frames())  # extend keeps what came before the error
     return frames, caught.value
 
 
@@ -57,7 +57,7 @@ def test_every_frame_comes_with_its_time(clips):
 
 
 def test_frames_are_numbered_arrays_of_the_size_shown(clips):
-    frames = list(read(clips["mp4"]))
+    frames = list(Video.open(clips["mp4"]).frames())
     assert [frame.index for frame in frames] == list(range(48))
     assert all(frame.rgb.shape == (48, 64, 3) and frame.rgb.dtype == np.uint8 for frame in frames)
     assert frames[0].rgb.flags.writeable  # torch.from_numpy warns otherwise
@@ -84,7 +84,7 @@ def test_times_count_from_the_start_of_the_source(clips):
 def test_a_range_holds_the_frames_from_start_up_to_before_end(clips, suffix):
     every = times(clips[suffix])
     start, end = every[17], every[30]
-    found = list(read(clips[suffix], start=start, end=end))
+    found = list(Video.open(clips[suffix]).frames(start=start, end=end))
     assert [frame.time for frame in found] == every[17:30]
     assert [frame.index for frame in found] == list(range(13))
 
@@ -92,8 +92,8 @@ def test_a_range_holds_the_frames_from_start_up_to_before_end(clips, suffix):
 def test_a_range_far_into_the_file_holds_the_same_frames(make):
     source = ("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=25")
     clip = make("a.mp4", *source, "-c:v", "libx264", "-bf", "3", "-g", "40", "-pix_fmt", "yuv420p")
-    every = list(read(clip))
-    late = list(read(clip, start=22.5))
+    every = list(Video.open(clip).frames())
+    late = list(Video.open(clip).frames(start=22.5))
     assert [frame.time for frame in late] == [frame.time for frame in every[225:]]
     assert all((a.rgb == b.rgb).all() for a, b in zip(late, every[225:], strict=True))
 
@@ -101,11 +101,11 @@ def test_a_range_far_into_the_file_holds_the_same_frames(make):
 @pytest.mark.parametrize(("start", "end"), [(-1, None), (1, 1), (1, 0.5), (50, None), (float("nan"), None)])
 def test_an_empty_range_is_refused(clips, start, end):
     with pytest.raises(VideoError):
-        list(read(clips["mp4"], start=start, end=end))
+        list(Video.open(clips["mp4"]).frames(start=start, end=end))
 
 
 def corner(path):
-    return next(read(path)).rgb[:4, :4].reshape(-1, 3).mean(axis=0)
+    return next(Video.open(path).frames()).rgb[:4, :4].reshape(-1, 3).mean(axis=0)
 
 
 COLOURS = [
@@ -130,21 +130,21 @@ def test_a_turned_phone_video_is_turned_upright(make):
     picture = ("-f", "lavfi", "-i", "color=black:s=64x48:d=0.2,drawbox=w=32:h=48:c=white:t=fill,format=yuv420p")
     flat = make("flat.mp4", *picture, *FAST)  # white on the left
     turned = make("turned.mp4", "-display_rotation", "-90", "-i", str(flat), "-c", "copy")  # a quarter turn clockwise
-    rgb = next(read(turned)).rgb
+    rgb = next(Video.open(turned).frames()).rgb
     assert rgb.shape == (64, 48, 3)
     assert rgb[:28].min() > 240  # white on the top
     assert rgb[36:].max() < 15
 
 
 def test_pixels_that_are_not_square_are_made_square(make):
-    assert next(read(make("a.mp4", *SMALL, "-vf", "setsar=4/3", *FAST))).rgb.shape == (48, 85, 3)
+    assert next(Video.open(make("a.mp4", *SMALL, "-vf", "setsar=4/3", *FAST)).frames()).rgb.shape == (48, 85, 3)
 
 
 @pytest.mark.parametrize(("width", "height"), [(853, 479), (1, 1), (1, 7), (2, 2)])
 def test_odd_and_tiny_sizes_come_out_as_they_are(make, width, height):
     source = ("-f", "lavfi", "-i", f"color=s={width}x{height}:d=0.1")
     clip = make("a.mkv", *source, "-c:v", "png")
-    assert [frame.rgb.shape for frame in read(clip)] == [(height, width, 3)] * 3
+    assert [frame.rgb.shape for frame in Video.open(clip).frames()] == [(height, width, 3)] * 3
 
 
 def test_a_size_that_changes_midway_is_scaled_to_the_first(make):
@@ -152,13 +152,13 @@ def test_a_size_that_changes_midway_is_scaled_to_the_first(make):
     large = make("2.h264", *SMALL, "-vf", "scale=128:96", *FAST)
     both = make.folder / "both.h264"
     both.write_bytes(small.read_bytes() + large.read_bytes())
-    assert {frame.rgb.shape for frame in read(both)} == {(48, 64, 3)}
+    assert {frame.rgb.shape for frame in Video.open(both).frames()} == {(48, 64, 3)}
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
 @pytest.mark.parametrize("part", [0.53, 0.81])
 def test_a_truncated_file_yields_its_good_frames_and_then_says_so(make, clips, suffix, part):
-    whole = list(read(clips[suffix]))
+    whole = list(Video.open(clips[suffix]).frames())
     frames, error = frames_until_it_breaks(make.cut(clips[suffix], part))
     assert error.frames == len(frames)
     assert 48 * part * 0.6 < len(frames) < 48
@@ -197,14 +197,14 @@ def test_what_is_no_video_is_refused_before_the_first_frame(tmp_path):
     path = tmp_path / "a.mp4"
     path.write_text("no video\n" * 1000)
     with pytest.raises(VideoError):
-        next(read(path))
+        next(Video.open(path).frames())
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
 def test_closing_early_ends_ffmpeg_at_once(make):
     clip = make("a.mp4", "-f", "lavfi", "-i", "testsrc2=size=640x480:rate=30:duration=4", *FAST)
     before = children()
-    frames = read(clip)
+    frames = Video.open(clip).frames()
     next(frames)
     assert len(children()) == len(before) + 1
     begin = time.monotonic()
@@ -216,16 +216,16 @@ def test_closing_early_ends_ffmpeg_at_once(make):
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
 def test_a_whole_read_leaves_no_process_behind(clips):
     before = children()
-    list(read(clips["mp4"]))
+    list(Video.open(clips["mp4"]).frames())
     assert children() == before
 
 
 INTERRUPTED = """
     import sys, time
     from pathlib import Path
-    from tests.video.test_read import children
-    from virst_cli.video.read import read
-    frames = read(Path(sys.argv[1]))
+    from tests.video.test_frames import children
+    from virst_cli.video.video import Video
+    frames = Video.open(Path(sys.argv[1])).frames()
     next(frames)
     print(*children(), flush=True)
     if sys.argv[2] == 'reading':
