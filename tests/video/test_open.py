@@ -145,7 +145,7 @@ def test_sound_with_a_cover_is_refused(make):
     cover = make("cover.png", *SMALL, "-frames:v", "1")
     inputs = (*SOUND, "-i", str(cover), "-map", "0", "-map", "1")
     song = make("a.m4a", *inputs, "-c:v", "copy", "-disposition:v", "attached_pic")
-    assert "holds sound but no video" in refusal(song)
+    assert "the file has sound but no video" in refusal(song)
 
 
 def test_a_single_picture_is_refused(make):

@@ -1,6 +1,6 @@
-"""One pass of ffmpeg over a video: its frames through a pipe, their times out of the log, and whether all went well.
+"""Decoding: one pass of ffmpeg over a file gives its frames, their times, and whether the file is whole.
 
-The times come from the `showinfo` filter in the same pass, so that frames and times can't part. Frames are neither
+Frames come through a pipe, their times from the lines that the `showinfo` filter logs in the same pass. Frames are neither
 dropped nor doubled: a variable frame rate stays what it is.
 """
 
@@ -23,29 +23,30 @@ if TYPE_CHECKING:
 
 TS_PACKETS = (188, 192, 204)  # bytes in a packet of a transport stream: as sent, on Blu-ray, with error correction
 
-# Lines that mean missing or spoilt frames: the demuxer or the decoder gave up on a packet. What codecs print on their
-# own account doesn't count; they complain about many a stream that plays fine everywhere.
+# Lines that mean missing or damaged frames: the demuxer or the decoder gave up on a packet. Other complaints of codecs do not
+# count: they complain about many streams that play fine everywhere.
 _DAMAGE = re.compile(r"^(?:\[[^\]]*\] )*\[(?:in#0|dec:)[^\]]*\] (?:\[(?:error|fatal)\] (.*)|\[warning\] (.*corrupt.*))")
 
 
 class Decoding:
-    """Frames of a file from about `begin` seconds on; a context manager, and on leaving it ffmpeg is gone."""
+    """A pass over a file. As a context manager it ends ffmpeg on the way out."""
 
     def __init__(self, path: Path, header: VideoHeader, *, begin: float = 0.0) -> None:
+        """Starts ffmpeg. begin: seconds; earlier frames may be left out, and some may come all the same."""
         self.count = 0  # frames decoded so far
         self._header = header
         self._size = path.stat().st_size
         self._times: queue.SimpleQueue[Fraction | None] = queue.SimpleQueue()  # None: no more
-        self._damage = ""  # the first
-        # Any line of the log may quote the file, its name or its title; a word made up now can't stand in it.
-        word = secrets.token_hex(8)
-        prefix = rf"^\[showinfo@{word} @ \w+\] \[info\] "
+        self._damage = ""  # the first line that means damage
+        # Lines of the log may quote the file, its name or its title; a random label can't occur in those.
+        label = secrets.token_hex(8)
+        prefix = rf"^\[showinfo@{label} @ \w+\] \[info\] "
         self._base_line = re.compile(prefix + r"config in time_base: (\d+/\d+)")
         self._time_line = re.compile(prefix + r"n: *\d+ pts: *(-?\d+|NOPTS) ")
         self._base = Fraction(1)
         self._last = -1 / header.rate
         self._child = Ffmpeg(
-            command_lines.decode(path, header, begin=begin, label=word),
+            command_lines.decode(path, header, begin=begin, label=label),
             stdout=True,
             each_line=self._note,
             at_end=lambda: self._times.put(None),
@@ -58,7 +59,7 @@ class Decoding:
         self._child.kill()
 
     def frames(self) -> Iterator[tuple[Fraction, np.ndarray]]:
-        """Time in seconds since the start of the file, and rgb (H,W,3 uint8), of one frame after the other."""
+        """One frame after another: its time in seconds since the start of the file, and its rgb (H,W,3) uint8."""
         while True:
             rgb = np.empty((self._header.height, self._header.width, 3), np.uint8)
             if not self._fill(rgb.data.cast("B")):
@@ -70,18 +71,18 @@ class Decoding:
             yield time, rgb
 
     def trouble(self) -> str:
-        """After the last frame: what went wrong, or nothing."""
+        """What went wrong, once the last frame was read; empty if nothing did."""
         status = self._child.wait()
         if self._damage:
             return self._damage
         if status != 0:
             return self._child.errors[0] if self._child.errors else f"ffmpeg ended with status {status}"
         if self._header.container == "mpegts" and all(self._size % length for length in TS_PACKETS):
-            return "the last packet is cut off"  # ffmpeg reads over it
+            return "the last packet is cut off"  # ffmpeg ignores that
         return ""
 
     def _fill(self, buffer: memoryview) -> bool:
-        """Reads one frame; False if there is no whole one any more."""
+        """Reads one frame; False if no whole one is left."""
         filled = 0
         while filled < len(buffer):
             got = self._child.stdout.readinto(buffer[filled:])  # type: ignore[attr-defined]  # IO[bytes] lacks it
@@ -91,9 +92,9 @@ class Decoding:
         return True
 
     def _note(self, line: str) -> None:
-        """Takes what matters from a line of the log. Runs in the thread that drains it."""
+        """Takes times and damage from a line of the log. Runs in the thread that reads the log."""
         if match := self._time_line.match(line):
-            if match[1] == "NOPTS":  # raw streams: one frame after the other
+            if match[1] == "NOPTS":  # raw streams have no times: one frame after another
                 self._last += 1 / self._header.rate
             else:
                 self._last = int(match[1]) * self._base - self._header.start

@@ -1,7 +1,7 @@
-"""ffmpeg as a child process that can't hang, can't outlive us, and can't fail unseen.
+"""ffmpeg as a child process that can't hang, can't outlive Python, and can't fail unnoticed.
 
-Its log is drained by a thread (a full pipe would stop it), it runs in a session of its own (the terminal's Ctrl-C
-reaches only Python, which then kills it), and it is killed at the latest when Python exits.
+A thread reads its log (a full pipe would stop it). It runs in a session of its own, so that the terminal's Ctrl-C reaches only
+Python, which then kills it; and it is killed at the latest when Python exits.
 """
 
 import contextlib
@@ -15,14 +15,14 @@ from typing import IO
 
 from virst_cli.errors import VirstError
 
-# every line of the log says how bad it is: `[mov @ 0x1] [error] text`
+# every line of the log has its level: `[mov @ 0x1] [error] text`
 _LOG = ("-hide_banner", "-nostats", "-loglevel", "level+info")
 _BAD = re.compile(r"^(?:\[[^\]]*\] )*\[(?:error|fatal|panic)\] (.*)")
-_KEPT = 50  # errors; a damaged hour can bring thousands
+_MAX_ERRORS = 50  # that are kept; a damaged hour can print thousands
 
 
 def binary() -> str:
-    """Where ffmpeg is."""
+    """The path of the ffmpeg binary. Raises VirstError if it is missing."""
     import imageio_ffmpeg
 
     try:
@@ -32,7 +32,7 @@ def binary() -> str:
 
 
 class Ffmpeg:
-    """A running ffmpeg. `stdin` and `stdout` are its pipes where asked for; `errors` are the first ones of its log."""
+    """A running ffmpeg; `errors` holds the first errors of its log."""
 
     def __init__(
         self,
@@ -43,8 +43,13 @@ class Ffmpeg:
         each_line: Callable[[str], None] | None = None,
         at_end: Callable[[], None] | None = None,
     ) -> None:
-        """Starts it. A thread calls `each_line` with every line of the log, and `at_end` after the last one."""
-        self.errors: list[str] = []  # the first is the cause, later ones only pass it on
+        """Starts ffmpeg.
+
+        stdin, stdout: open a pipe to write to, or to read from.
+        each_line: called by a thread with every line of the log.
+        at_end: called by that thread after the last line.
+        """
+        self.errors: list[str] = []  # the first names the cause, later ones only follow from it
         self._process = subprocess.Popen(
             [binary(), *_LOG, *arguments],
             stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
@@ -61,25 +66,25 @@ class Ffmpeg:
 
     @property
     def stdin(self) -> IO[bytes]:
-        """Where to write, if asked for."""
+        """The pipe to write to, if one was opened."""
         assert self._process.stdin is not None
         return self._process.stdin
 
     @property
     def stdout(self) -> IO[bytes]:
-        """Where to read, if asked for."""
+        """The pipe to read from, if one was opened."""
         assert self._process.stdout is not None
         return self._process.stdout
 
     def wait(self, timeout: float | None = None) -> int:
-        """Its exit status, once it has ended. Raises `subprocess.TimeoutExpired` after `timeout` seconds."""
+        """Waits for the end, and returns the exit status. Raises `subprocess.TimeoutExpired` after `timeout` seconds."""
         status = self._process.wait(timeout)
         self._drain.join()
         self._finalizer()  # nothing left to kill; closes the pipes
         return status
 
     def kill(self) -> None:
-        """Ends it at once, whatever it was doing. Leaves no zombie."""
+        """Ends ffmpeg at once, whatever it is doing. Leaves no zombie."""
         self._finalizer()
         self._drain.join()
 
@@ -94,7 +99,7 @@ def _drain(
         for raw in pipe:
             line = os.fsdecode(raw).rstrip("\r\n")
             bad = _BAD.match(line)
-            if bad and len(errors) < _KEPT:
+            if bad and len(errors) < _MAX_ERRORS:
                 errors.append(bad[1].strip())
             if each_line is not None:
                 each_line(line)

@@ -20,12 +20,12 @@ from virst_cli.video.source import require_regular, require_sane
 if TYPE_CHECKING:
     from PIL import Image
 
-RATE = Fraction(24)  # frames a second; a folder states none, and this is that of DAVIS, which comes as folders
+RATE = Fraction(24)  # frames per second; a folder states none, and DAVIS, which comes as folders, has this one
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def frame_files(folder: Path) -> list[Path]:
-    """The frames of a folder in order. Raises `VideoError` if there is none."""
+    """The frames of a folder in order. Raises VideoError if it holds none."""
     try:
         found = [p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
     except OSError as error:
@@ -41,7 +41,7 @@ def _order(path: Path) -> tuple[int, str]:
 
 
 def common_size(files: list[Path]) -> tuple[int, int]:
-    """Width and height of all frames, from their headers. Raises `VideoError` naming the first two that differ."""
+    """(width, height) of all frames, from their headers. Raises VideoError naming the first two that differ."""
     size = (0, 0)
     for path in files:
         with open_picture(path) as picture:
@@ -53,7 +53,7 @@ def common_size(files: list[Path]) -> tuple[int, int]:
 
 
 def require_same_size(first: Path, size: tuple[int, int], path: Path, other: tuple[int, int]) -> None:
-    """Raises `VideoError` naming both files if their sizes differ."""
+    """Raises VideoError naming both files if their sizes differ."""
     if other != size:
         raise VideoError(
             f"{shown(first.parent)}: frames differ in size: {shown(Path(first.name))} is {size[0]}x{size[1]}, "
@@ -62,17 +62,17 @@ def require_same_size(first: Path, size: tuple[int, int], path: Path, other: tup
 
 
 def open_picture(path: Path) -> "Image.Image":
-    """A picture of which only the header has been read. Raises `VideoError` if it isn't one, or is a bomb."""
+    """Opens a picture and reads its header only. Raises VideoError if it is not a picture, or is a decompression bomb."""
     from PIL import Image
 
     require_regular(path)
-    Image.preinit()  # or one of the two formats may be unknown yet, and Pillow imports them all to find it
+    Image.preinit()  # loads both formats; otherwise Pillow may import all of its formats to find them
     with refusing(path):
         return Image.open(path, formats=("JPEG", "PNG"))
 
 
 def pictures(files: list[Path]) -> "Iterator[Image.Image]":
-    """The frames in RGB, decoded one at a time. Raises `VideoError` at a damaged one or one of another size."""
+    """The frames in RGB, decoded one at a time. Raises VideoError at one that is damaged or has another size."""
     size = (0, 0)
     for path in files:
         with open_picture(path) as picture:
@@ -91,7 +91,7 @@ def _to_rgb(picture: "Image.Image") -> "Image.Image":
 
 @contextlib.contextmanager
 def refusing(path: Path) -> Iterator[None]:
-    """Turns what Pillow raises for damaged pictures and bombs, which is much, into a `VideoError`."""
+    """Turns the many exceptions that Pillow raises for damaged pictures and bombs into a VideoError."""
     from PIL import Image, UnidentifiedImageError
 
     bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
@@ -104,4 +104,4 @@ def refusing(path: Path) -> Iterator[None]:
             raise VideoError(f"{shown(path)}: damaged, or neither JPEG nor PNG") from None
         except (*bombs, *broken) as error:
             reason = next(iter(str(error).splitlines()), "damaged")
-            raise VideoError(f"{shown(path)}: not a picture that can be read ({reason})") from None
+            raise VideoError(f"{shown(path)}: not a readable picture ({reason})") from None

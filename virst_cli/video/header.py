@@ -1,7 +1,7 @@
-"""What ffmpeg says about a video before all of it is decoded: streams, display size, rate, where its clock starts.
+"""The header of a video file, as ffmpeg describes it: streams, display size, frame rate, start of the clock.
 
-There is no ffprobe beside imageio-ffmpeg's binary, so this reads ffmpeg's log. Decoding one frame shows three things
-that the header alone can't: that the video decodes at all, the size after rotation, and the exact frame rate.
+imageio-ffmpeg brings no ffprobe, so this reads ffmpeg's log. Decoding one frame shows three things that the header does not:
+that the video can be decoded, its size after rotation, and its exact frame rate.
 """
 
 import re
@@ -15,7 +15,7 @@ from virst_cli.files.shown import shown
 from virst_cli.video import command_lines, mp4, source
 from virst_cli.video.ffmpeg import Ffmpeg
 
-PATIENCE = 4.5  # seconds; bad input must be refused within 5
+PROBE_TIMEOUT = 4.5  # seconds; bad input must be refused within 5
 FALLBACK_RATE = Fraction(25)  # for files that state none, such as a raw stream; ffmpeg's own choice
 
 _STREAM = re.compile(r"^\[info\]   Stream #0:(\d+)(?:\[0x[0-9a-f]+\])?(?:\([^)]*\))?: (Video|Audio): (\w+)(.*)")
@@ -27,7 +27,7 @@ _FIRST = re.compile(r"^\[showinfo@\w+ @ \w+\] \[info\] n: .* sar:(\d+)/(\d+) s:(
 
 @dataclass(frozen=True)
 class VideoHeader:
-    """A video file, as far as its first frame tells."""
+    """A video file, as far as its header and first frame tell."""
 
     video: int  # number of the stream to decode
     audio: int | None  # number of the first audio stream
@@ -43,22 +43,22 @@ class VideoHeader:
 
 
 def read_header(path: Path) -> VideoHeader:
-    """The header of a video file. Raises `VideoError` in one line, within 5 seconds, for anything that isn't one."""
+    """Reads the header of a video file. Raises VideoError, within 5 seconds, for anything that is not one."""
     source.require_regular(path)
     log: list[str] = []
     child = Ffmpeg(command_lines.probe(path), each_line=log.append)
     try:
-        child.wait(PATIENCE)
+        child.wait(PROBE_TIMEOUT)
     except subprocess.TimeoutExpired:
-        raise VideoError(f"{shown(path)}: no frame could be decoded within {PATIENCE} seconds") from None
+        raise VideoError(f"{shown(path)}: no frame could be decoded within {PROBE_TIMEOUT} seconds; is it a video?") from None
     finally:
         child.kill()
     return _parse(path, log, child.errors)
 
 
 def _parse(path: Path, log: list[str], errors: list[str]) -> VideoHeader:
-    # A file's name may hold line breaks and so fake any line before this one, the last of its kind; below it only
-    # ffmpeg speaks.
+    # A file's name may hold line breaks, and so imitate any line before this one, the last of its kind; the lines after it are
+    # all ffmpeg's own.
     begin = max((i for i, line in enumerate(log) if line.startswith("[info]   Duration: ")), default=len(log))
     streams = [match for match in map(_STREAM.match, log[begin:]) if match]
     mapped = next((int(match[1]) for match in map(_MAPPING.match, log[begin:]) if match), None)
@@ -92,15 +92,15 @@ def _parse(path: Path, log: list[str], errors: list[str]) -> VideoHeader:
 def _reason(streams: "list[re.Match[str]]", errors: list[str]) -> str:
     kinds = {s[2] for s in streams if "attached pic" not in s[4]}
     if streams and "Video" not in kinds:
-        return "holds sound but no video" if "Audio" in kinds else "holds no video"
+        return "the file has sound but no video" if "Audio" in kinds else "the file has no video"
     said = errors[0] if errors else ""
     if "not on whitelist" in said or "m3u8" in said:
         said = "it is text, sound, a picture, or a list of other files"
-    return "not a video that can be read" + (f" ({said})" if said else "")
+    return "not a video that ffmpeg can read" + (f" ({said})" if said else "")
 
 
 def _delay(stream: str, start: Fraction) -> Fraction:
-    """MPEG clocks start anywhere, and ffmpeg counts from the first stream in use instead of the container's start."""
+    """Seconds from the container's start to that of a stream, which ffmpeg takes for 0 when it reads nothing else (MPEG)."""
     own = re.search(r", start (-?[\d.]+)", stream)
     return Fraction(own[1]) - start if own else Fraction(0)
 

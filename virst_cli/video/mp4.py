@@ -1,4 +1,4 @@
-"""How many frames an MP4 or MOV file claims to hold; ffmpeg knows it and does not say.
+"""How many frames an MP4 or MOV file claims to hold, which ffmpeg does not print.
 
 The file is a tree of boxes (ISO/IEC 14496-12, section 4.2): a length, a name of four letters, a body. The count stands
 in moov > trak > mdia > minf > stbl > stsz. Only box heads are read, so this takes no time on a large file.
@@ -13,7 +13,7 @@ MAX_BOXES = 100_000  # at one level; a damaged file could hold an endless row of
 
 
 def frame_count(path: Path, stream: int) -> int | None:
-    """Frames that a stream claims. None if the file isn't MP4, or shows other frames than it stores (edit lists)."""
+    """How many frames a stream claims. None if the file is not MP4, or shows other frames than it stores (edit lists)."""
     try:
         with path.open("rb") as file:
             return _count(file, path.stat().st_size, stream)

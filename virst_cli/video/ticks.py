@@ -12,17 +12,17 @@ SNAP = Fraction(6, 10_000)  # seconds; Matroska files round times to 1 ms, which
 
 
 class Ticks:
-    """Turns the times of a video's frames, in order, into ticks that grow."""
+    """Turns the times of a video's frames, in their order, into increasing ticks."""
 
     def __init__(self, rate: Fraction) -> None:
-        """`rate`: frames a second, which most frames are expected to follow."""
+        """rate: frames per second, which most frames are expected to follow."""
         self._frame = rate.denominator * math.ceil(Fraction(FINEST, rate.numerator))
         self.a_second = int(rate * self._frame)
         self._first: Fraction | None = None
         self._latest = -1
 
     def of(self, time: Fraction) -> int:
-        """The tick at which a frame of this time, in seconds, is shown: on the grid of the rate if it is near."""
+        """The tick at which a frame is shown: on the grid of the rate if its time, in seconds, is near that."""
         if self._first is None:
             self._first = time = max(time, Fraction(0))
         since = (time - self._first) * self.a_second

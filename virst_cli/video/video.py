@@ -127,5 +127,5 @@ class Video:
                 f"{shown(self.path)}: the video is truncated or damaged after {index} frames ({trouble})", index
             )  # fmt: skip
         if trouble:
-            raise VideoError(f"{shown(self.path)}: not a readable video ({trouble})")
+            raise VideoError(f"{shown(self.path)}: not a video that ffmpeg can read ({trouble})")
         return index
