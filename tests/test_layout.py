@@ -10,7 +10,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "virst_cli"
 FILES = sorted(PACKAGE.rglob("*.py"))
-LONGEST = 400  # lines of a file; whoever needs more has two ideas
+MAX_LINES = 400  # of a file; one that needs more holds two ideas
+MIN_LINES = 15  # of a file that is not the face of a package; what needs less belongs into another one
 
 # Every room of the package and what it may import of the others, besides itself. Imports run downwards only:
 # commands -> runs -> segmenter -> tracking, outputs, checkpoints -> model, video -> files -> errors.
@@ -106,9 +107,31 @@ def test_only_commands_print(path: Path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
-def test_no_file_is_too_long(path: Path):
+def test_no_file_is_too_long_or_too_short(path: Path):
     lines = len(path.read_text(encoding="utf-8").splitlines())
-    assert lines <= LONGEST, f"{named(path)} has {lines} lines, {LONGEST} is the limit: it holds two ideas, give each its file"
+    assert lines <= MAX_LINES, f"{named(path)} has {lines} lines, {MAX_LINES} is the limit: give each of its ideas a file"
+    if path.stem not in ("__init__", "__main__"):
+        assert lines >= MIN_LINES, f"{named(path)} has {lines} lines: put them where they are used"
+
+
+def test_no_two_files_have_the_same_name():
+    """But for the commands, which are named after what they do."""
+    names = [path.stem for path in FILES if path.stem != "__init__" and room_of(path) not in ("commands", "__main__")]
+    twice = {name for name in names if names.count(name) > 1}
+    assert not twice, f"{', '.join(sorted(twice))}: two files of one name with two meanings; rename one"
+
+
+def test_no_two_public_classes_or_functions_have_the_same_name():
+    """One name, one thing: whoever searches for a name finds one definition."""
+    places: dict[str, list[str]] = {}
+    for path in FILES:
+        if room_of(path) in ("commands", "app"):
+            continue  # a command may be called what it calls
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_") and node.name != "main":
+                places.setdefault(node.name, []).append(named(path))
+    twice = {name: where for name, where in places.items() if len(where) > 1}
+    assert not twice, "; ".join(f"{name} is defined in {' and '.join(where)}" for name, where in twice.items())
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)

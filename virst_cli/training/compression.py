@@ -17,7 +17,7 @@ def through_h264(clips: npt.NDArray[np.uint8], crf: int) -> npt.NDArray[np.uint8
     """
     frames, height, width = clips.shape[1:4]
     compressed = _ffmpeg(command_lines.compress_h264((width, height), crf=crf, group=frames), clips.tobytes())
-    raw = _ffmpeg(command_lines.decompress((width, height)), compressed)
+    raw = _ffmpeg(command_lines.decompress_h264((width, height)), compressed)
     return np.frombuffer(bytearray(raw), np.uint8).reshape(clips.shape)
 
 

@@ -23,12 +23,12 @@ RUN_UP = 10  # seconds that are decoded before the time jumped to: covers the di
 _EXACT = "flags=bicubic+accurate_rnd+full_chroma_int"
 
 
-def probe(path: Path) -> list[str]:
+def probe_first_frame(path: Path) -> list[str]:
     """Decodes the first frame of a file to nothing, so that the log describes file and frame."""
     return [*_input(path), *("-an", "-sn", "-dn", "-vf", "showinfo@first=checksum=0", "-frames:v", "1", "-f", "null", "-")]
 
 
-def decode(path: Path, header: "VideoHeader", *, begin: float, label: str) -> list[str]:
+def decode_frames(path: Path, header: "VideoHeader", *, begin: float, label: str) -> list[str]:
     """Decodes a file to raw rgb24 frames on standard output, with their times in the log.
 
     begin: seconds; earlier frames may be left out.
@@ -43,7 +43,7 @@ def decode(path: Path, header: "VideoHeader", *, begin: float, label: str) -> li
     ]
 
 
-def encode(
+def encode_video(
     path: Path, *, size: tuple[int, int], pixels: Pixels, container: str, delay: Fraction, clock: int, audio: AudioTrack | None
 ) -> list[str]:
     """Encodes a Matroska stream of raw frames from standard input.
@@ -81,7 +81,7 @@ def compress_h264(size: tuple[int, int], *, crf: int, group: int) -> list[str]:
     return ["-threads", "1", *_raw(size), "-i", "-", *codec, "-f", "matroska", "-"]
 
 
-def decompress(size: tuple[int, int]) -> list[str]:
+def decompress_h264(size: tuple[int, int]) -> list[str]:
     """Decodes what `compress_h264` wrote back to raw rgb24 frames. size: as given there."""
     return ["-threads", "1", "-i", "-", *_raw(size), "-"]
 

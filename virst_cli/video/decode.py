@@ -46,7 +46,7 @@ class Decoding:
         self._base = Fraction(1)
         self._last = -1 / header.rate
         self._child = Ffmpeg(
-            command_lines.decode(path, header, begin=begin, label=label),
+            command_lines.decode_frames(path, header, begin=begin, label=label),
             stdout=True,
             each_line=self._note,
             at_end=lambda: self._times.put(None),

@@ -46,7 +46,7 @@ def read_header(path: Path) -> VideoHeader:
     """Reads the header of a video file. Raises VideoError, within 5 seconds, for anything that is not one."""
     source.require_regular(path)
     log: list[str] = []
-    child = Ffmpeg(command_lines.probe(path), each_line=log.append)
+    child = Ffmpeg(command_lines.probe_first_frame(path), each_line=log.append)
     try:
         child.wait(PROBE_TIMEOUT)
     except subprocess.TimeoutExpired:

@@ -116,7 +116,7 @@ class VideoWriter:
 
     def _start_encoder(self, first: Fraction) -> Ffmpeg:
         """Starts ffmpeg for a video whose first frame is shown `first` seconds after its sound begins."""
-        arguments = command_lines.encode(
+        arguments = command_lines.encode_video(
             self._partial,
             size=self._size,
             pixels=self._pixels,
