@@ -1,6 +1,7 @@
 """The `virst` program: registers all commands, and turns every exception into one line on stderr and an exit code."""
 
 import atexit
+import codecs
 import os
 import sys
 from collections.abc import Sequence
@@ -62,7 +63,9 @@ def run(arguments: Sequence[str]) -> int:
     """Run a command; returns its exit code. arguments: the command line without the name of the program."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="surrogateescape")  # file names that are not UTF-8 are printed unchanged
+            # UTF-8 prints file names of other encodings unchanged; a console that lacks letters shows them as \uXXXX
+            utf8 = codecs.lookup(stream.encoding).name == "utf-8"
+            stream.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
     try:
         with stop_on_signals():
             code = app(list(arguments), prog_name="virst", standalone_mode=False)

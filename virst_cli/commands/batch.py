@@ -1,6 +1,5 @@
 """virst batch: segments many videos, one after another on this machine or on a Ray cluster."""
 
-import json
 import os
 import sys
 from contextlib import closing
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from virst_cli.commands.json_output import SCHEMA_VERSION, json_line, run_summary
 from virst_cli.commands.options import (
     Chunk,
     Device,
@@ -21,7 +21,6 @@ from virst_cli.commands.options import (
     Model,
     RayAddress,
 )
-from virst_cli.commands.summary import SCHEMA_VERSION, run_summary
 
 if TYPE_CHECKING:
     from virst_cli.batch import Outcome
@@ -139,7 +138,7 @@ def _result_lines(outcome: "Outcome", *, as_json: bool) -> list[str]:
             "sentences": [{"text": text, "found": False} for text in task.sentences],
             "files": [],
         }
-    return [json.dumps({**result, "error": outcome.error}, ensure_ascii=False)]
+    return [json_line({**result, "error": outcome.error})]
 
 
 def _print_table(finished: "list[Outcome]") -> None:

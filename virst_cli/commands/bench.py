@@ -1,12 +1,12 @@
 """virst bench: scores a model, or a folder of masks, on a data set."""
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from virst_cli.commands.json_output import json_line
 from virst_cli.commands.option_values import parse_pair
 from virst_cli.commands.options import AsJson, Device, Dtype, Engine, EngineName, MaxMemory, Model, RayAddress, data_root
 
@@ -159,7 +159,7 @@ def _print(report: "Report", written: list[Path], *, as_json: bool) -> None:
     from virst_cli.bench.text_tables import text_tables
 
     if as_json:
-        typer.echo(json.dumps({**report.as_dict(), "files": [str(path) for path in written]}, ensure_ascii=False))
+        typer.echo(json_line({**report.as_dict(), "files": [str(path) for path in written]}))
         return
     console = Console(stderr=True)
     for table in text_tables(report):

@@ -1,12 +1,12 @@
 """virst doctor: checks that everything virst needs is installed and works."""
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from virst_cli.commands.cost_text import cost_json, cost_lines
+from virst_cli.commands.json_output import json_line
 from virst_cli.commands.options import AsJson
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def doctor(as_json: AsJson = False) -> None:
     all_ok = not any(result.problem for result in results)
     if as_json:
         answer = {"schema_version": 1, "well": all_ok, "findings": [_result_json(result) for result in results]}
-        typer.echo(json.dumps(answer, ensure_ascii=False))
+        typer.echo(json_line(answer))
     if not all_ok:
         raise typer.Exit(FAILED)
 

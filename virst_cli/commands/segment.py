@@ -1,16 +1,15 @@
 """virst segment: finds what sentences describe in a video, and writes masks."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from virst_cli.commands.cost_text import cost_json, cost_lines
+from virst_cli.commands.json_output import SCHEMA_VERSION, json_line, run_summary
 from virst_cli.commands.model_note import print_model_note
 from virst_cli.commands.option_values import parse_time
 from virst_cli.commands.options import AsJson, Chunk, Device, Dtype, Faithful, Formats, MaxMemory, Model
-from virst_cli.commands.summary import SCHEMA_VERSION, run_summary
 
 if TYPE_CHECKING:
     from virst_cli.runs.job import Job
@@ -78,7 +77,7 @@ def segment(
     result = _run(job, overwrite=overwrite, resume=resume, quiet=quiet)
     if as_json:
         summary = run_summary(job.folder, result.record.run, result.files, warning=result.warning)
-        typer.echo(json.dumps(summary, ensure_ascii=False))
+        typer.echo(json_line(summary))
     else:
         for path in result.files:
             typer.echo(path)
@@ -120,7 +119,7 @@ def _print_plan(job: "Job", *, as_json: bool) -> None:
             "files": [str(path) for path in job.files],
             **cost_json(*cost),
         }
-        typer.echo(json.dumps(plan, ensure_ascii=False))
+        typer.echo(json_line(plan))
         return
     count = "unknown number of" if frames is None else frames
     duration = "" if info.duration is None else f", {info.duration:g} s"

@@ -1,11 +1,11 @@
 """virst weights: lists, downloads, imports, checks and removes the models on this machine."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from virst_cli.commands.json_output import json_line
 from virst_cli.commands.options import AsJson, go_offline
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def list_models(as_json: AsJson = False) -> None:
             {"name": m.name, "bytes": m.bytes, "good_for": m.good_for, "get": m.pull_command, "download_bytes": m.download_bytes}
             for m in absent
         ]
-        typer.echo(json.dumps({"schema_version": 1, **listed, "absent": missing}, ensure_ascii=False))
+        typer.echo(json_line({"schema_version": 1, **listed, "absent": missing}))
         return
     for found in (*models, *parts):
         typer.echo(f"{found.name}\t{readable(found.bytes)}\t{found.good_for}\t{found.path}")

@@ -1,6 +1,9 @@
-"""The JSON object that `--json` prints for a run."""
+"""What `--json` prints: the object of a run, and any object as a line."""
 
-from collections.abc import Sequence
+import codecs
+import json
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,3 +33,8 @@ def run_summary(folder: Path, run: dict[str, Any], files: Sequence[Path], *, war
         "peak_memory_bytes": run["peak_memory_bytes"],
         "files": [str(path) for path in files],
     }
+
+
+def json_line(value: Mapping[str, Any]) -> str:
+    """A JSON object on one line. Letters stay as they are where stdout is UTF-8, and are escaped as ASCII elsewhere."""
+    return json.dumps(value, ensure_ascii=codecs.lookup(sys.stdout.encoding or "ascii").name != "utf-8")
