@@ -48,9 +48,7 @@ def test_unknown_words_of_all_sentences_are_listed_once(jobs: Path, random_model
     assert plan_batch(jobs, BatchSettings(model=str(random_model))).unknown_words == ("zebra", "gnu")
 
 
-def test_a_models_folder_is_passed_on_as_an_absolute_path(
-    jobs: Path, random_model: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_models_folder_is_passed_on_as_an_absolute_path(jobs: Path, random_model: Path, monkeypatch: pytest.MonkeyPatch):
     jobs.write_text("video,text\na.mp4,the dog\n")
     monkeypatch.chdir(random_model.parent)
     assert plan_batch(jobs, BatchSettings(model="random")).model == str(random_model)
