@@ -63,7 +63,7 @@ def test_fill_tints_inside_by_the_opacity_and_leaves_the_outside():
 
 
 @pytest.mark.parametrize("background", [0, 255])
-def test_the_outline_stands_out_from_black_and_white_alike(background):
+def test_the_outline_is_clear_on_black_and_on_white(background):
     size = (854, 480)
     picture = painter(size, "outline").paint(frame(size, background), box(size, 300, 100, 500, 300))
     across = picture[200, 290:310].astype(int)

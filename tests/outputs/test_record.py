@@ -50,7 +50,7 @@ def test_nothing_found_is_a_result(folder, recorded_request):
 
 
 def test_any_characters_in_sentences_survive(folder, recorded_request):
-    recorded_request["sentences"] = ["最后跳的狗 🐕\n\x00\u2028", "a \udc80 file name that is no UTF-8"]
+    recorded_request["sentences"] = ["最后跳的狗 🐕\n\x00\u2028", "a \udc80 file name that is not UTF-8"]
     with RecordWriter.open(folder, recorded_request, overwrite=False, resume=False) as writer:
         writer.append(0, 0.0, np.zeros((2, 11, 17), np.bool_), [0.0, 0.0])
         writer.finish({})

@@ -51,6 +51,7 @@ def read_rows(file: Path) -> list[JobRow]:
 
 
 def _text(file: Path) -> str:
+    """The text of a file. Raises UsageError if it is not a regular UTF-8 file or can't be read."""
     try:
         if not stat.S_ISREG(file.stat().st_mode):  # opening a FIFO would wait for its writer
             raise UsageError(f"{shown(file)} is not a regular file; give a .csv or .jsonl file")
@@ -63,6 +64,7 @@ def _text(file: Path) -> str:
 
 
 def _csv(file: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yields (line number, fields) of each row of a CSV file. Raises UsageError if the CSV is wrong."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
     header: list[str] | None = None
     try:
@@ -83,6 +85,7 @@ def _csv(file: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _header(file: Path, cells: list[str]) -> list[str]:
+    """The column names in the first row of a CSV file. Raises UsageError if a column is missing."""
     names = [cell.strip() for cell in cells]
     missing = [column for column in COLUMNS if column not in names]
     if missing:
@@ -92,6 +95,7 @@ def _header(file: Path, cells: list[str]) -> list[str]:
 
 
 def _jsonl(file: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yields (line number, fields) of each line of a JSONL file. Raises UsageError if the JSON is wrong."""
     for number, line in enumerate(text.split("\n"), 1):  # not splitlines(): JSON may hold U+2028
         if not line.strip():
             continue
@@ -107,6 +111,7 @@ def _jsonl(file: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _row(file: Path, line: int, fields: dict[str, Any]) -> JobRow:
+    """A checked row. Raises UsageError if a field is missing or empty, or if the video does not exist or can't be read."""
     for column in COLUMNS:
         if not isinstance(fields.get(column), str) or not fields[column].strip():
             raise UsageError(f"{shown(file)}, line {line}: {column} is missing or empty; every line needs a video and a text")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from virst_cli.engines.driver import END, ERROR, PROGRESS, RESULT, DriverRequest
-from virst_cli.engines.engine import Item, MakeWork, OnItemProgress, Result
+from virst_cli.engines.engine import ItemT, MakeWork, OnItemProgress, ResultT
 from virst_cli.engines.processes import end_session
 from virst_cli.errors import UsageError, VirstError
 
@@ -48,8 +48,8 @@ class RayEngine:
             raise UsageError(f"--device {self.device} names a device of one machine; on a cluster use --device {kind}")
 
     def map(
-        self, make_work: MakeWork[Item, Result], items: Sequence[Item], on_progress: OnItemProgress
-    ) -> Generator[tuple[int, Result | VirstError], None, None]:
+        self, make_work: MakeWork[ItemT, ResultT], items: Sequence[ItemT], on_progress: OnItemProgress
+    ) -> Generator[tuple[int, ResultT | VirstError], None, None]:
         """Yields (index, result) of every item; see `Engine.map`.
 
         Raises UsageError if the cluster can't be reached or has no such device.

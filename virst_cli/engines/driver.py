@@ -45,7 +45,7 @@ def main() -> None:
     """Runs the child process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     output = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever Ray prints goes to stderr, so that it is not mixed with the messages
+    os.dup2(2, 1)  # everything that Ray prints goes to stderr and is not mixed with the messages
     request: DriverRequest = pickle.load(sys.stdin.buffer)
     watch = threading.Thread(target=_end_with_parent, args=(request.folder,))
     watch.start()

@@ -6,13 +6,13 @@ from typing import Protocol, TypeVar
 from virst_cli.errors import VirstError
 from virst_cli.stages import OnProgress
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
 
-Work = Callable[[Item, OnProgress], Result]
+Work = Callable[[ItemT, OnProgress], ResultT]
 """Works on one item, reports its progress, and returns its result."""
 
-MakeWork = Callable[[str], Work[Item, Result]]
+MakeWork = Callable[[str], Work[ItemT, ResultT]]
 """Makes the `Work` of a worker, given the name of its device as `--device` takes it."""
 
 OnItemProgress = Callable[[int, str, int, int], None]
@@ -23,8 +23,8 @@ class Engine(Protocol):
     """Runs a function on many items."""
 
     def map(
-        self, make_work: MakeWork[Item, Result], items: Sequence[Item], on_progress: OnItemProgress
-    ) -> Generator[tuple[int, "Result | VirstError"], None, None]:
+        self, make_work: MakeWork[ItemT, ResultT], items: Sequence[ItemT], on_progress: OnItemProgress
+    ) -> Generator[tuple[int, "ResultT | VirstError"], None, None]:
         """Yields (index, result) of every item, in the order in which they finish. Closing the generator ends all workers.
 
         make_work: called once in every worker; what it returns is called with the worker's items, one at a time.

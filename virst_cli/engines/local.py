@@ -4,7 +4,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from virst_cli.engines.engine import Item, MakeWork, OnItemProgress, Result
+from virst_cli.engines.engine import ItemT, MakeWork, OnItemProgress, ResultT
 
 
 @dataclass(frozen=True)
@@ -14,8 +14,8 @@ class LocalEngine:
     device: str = "auto"
 
     def map(
-        self, make_work: MakeWork[Item, Result], items: Sequence[Item], on_progress: OnItemProgress
-    ) -> Generator[tuple[int, Result], None, None]:
+        self, make_work: MakeWork[ItemT, ResultT], items: Sequence[ItemT], on_progress: OnItemProgress
+    ) -> Generator[tuple[int, ResultT], None, None]:
         """Yields (index, result) of every item in order; see `Engine.map`."""
         work = make_work(self.device)
         for index, item in enumerate(items):

@@ -27,7 +27,7 @@ class RecordWriter:
     """Writes a run. If its `with` block ends without `finish`, the frames so far are kept for `--resume`."""
 
     def __init__(self, folder: Path, request: Mapping[str, Any], lock: Lock, *, resume: bool) -> None:
-        """Use `open`. resume: continue the unfinished run in the folder."""
+        """Called by `open`, which takes the lock. resume: continue the unfinished run in the folder."""
         self.folder = folder
         self._lock = lock
         self.key = request_key(request)
@@ -36,9 +36,8 @@ class RecordWriter:
         self._header = RecordHeader((height, width), tuple(request["sentences"]))
         self._path = partial(folder / MASKS_FILE)
         self._ends: list[int] = []  # offsets in bytes at which the header and then the lines of the frames end
-        self._seen: list[int | None] = [None] * len(
-            self._header.sentences
-        )  # number of frames after which each sentence was first found
+        # the number of frames after which each sentence was first found
+        self._first_found: list[int | None] = [None] * len(self._header.sentences)
         if resume:
             self._read_back()
         with writing(self._path):
@@ -85,7 +84,7 @@ class RecordWriter:
         if not 0 <= frames <= self.frames_done:
             raise ValueError(f"the record holds {self.frames_done} frames, so {frames} can't be kept")
         del self._ends[frames + 1 :]
-        self._seen = [None if seen is None or seen > frames else seen for seen in self._seen]
+        self._first_found = [None if seen is None or seen > frames else seen for seen in self._first_found]
         with writing(self._path):
             self._file.truncate(self._ends[-1])
             self._file.seek(self._ends[-1])
@@ -126,7 +125,7 @@ class RecordWriter:
         result: what to add to run.json, such as timings and files, besides `frames` and `found` (one bool per sentence), which
             are added here.
         """
-        found = [seen is not None for seen in self._seen]
+        found = [seen is not None for seen in self._first_found]
         run = {**self._run, "frames": self.frames_done, "found": found, **result}
         run_path, masks_path = self.folder / RUN_FILE, self.folder / MASKS_FILE
         with writing(masks_path):
@@ -183,7 +182,9 @@ class RecordWriter:
     def _count(self, size: int, found: Sequence[bool]) -> None:
         """Counts a frame. size: of its line, in bytes; found: which sentences were found in it."""
         self._ends.append(self._ends[-1] + size)
-        self._seen = [self.frames_done if seen is None and now else seen for seen, now in zip(self._seen, found, strict=True)]
+        self._first_found = [
+            self.frames_done if seen is None and now else seen for seen, now in zip(self._first_found, found, strict=True)
+        ]
 
 
 def _continues(folder: Path, key: str, *, overwrite: bool, resume: bool) -> bool:

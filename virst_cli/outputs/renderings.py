@@ -37,7 +37,7 @@ def parse_formats(texts: Sequence[str]) -> list[str]:
     """
     names = {name.strip() for text in texts for name in text.lower().split(",") if name.strip()}
     if not names or names - FORMATS.keys():
-        raise UsageError(f"--format {','.join(texts)!r}: give one or more of {', '.join(FORMATS)}, joined by commas")
+        raise UsageError(f"--format {','.join(texts)!r} is not valid; give one or more of {', '.join(FORMATS)}, joined by commas")
     return [name for name in FORMATS if name in names]
 
 
@@ -67,7 +67,7 @@ def render(rows: Iterable[RecordRow], frames: Iterable[Frame], renderings: "Rend
 
 
 class _Writer(Protocol):
-    """Writes pictures; `VideoWriter` and `PngFolder` are such."""
+    """Writes pictures; implemented by `VideoWriter` and `PngFolder`."""
 
     def write(self, image: Picture, time: float) -> None:
         """Adds a picture. time: in seconds."""
@@ -129,7 +129,7 @@ class Renderings:
         # an ExitStack closes all files, and if one can't be closed, the others delete theirs
         self._open = ExitStack()
         try:
-            self._sinks = [self._sink(*planned) for planned in _plan(folder, sentences, formats)]
+            self._sinks = [self._sink(*file) for file in _plan(folder, sentences, formats)]
         except BaseException as error:
             self._open.__exit__(type(error), error, error.__traceback__)
             raise

@@ -31,7 +31,7 @@ class Style:
         names = [name.strip() for name in text.lower().split(",") if name.strip()]
         unknown = [name for name in names if name not in NAMES]
         if unknown or not names:
-            raise UsageError(f"--style {text!r}: give one or more of {', '.join(NAMES)}, joined by commas")
+            raise UsageError(f"--style {text!r} is not valid; give one or more of {', '.join(NAMES)}, joined by commas")
         if set(names) == {"side-by-side"}:
             names += ["fill", "outline"]
         return cls(**{name.replace("-", "_"): name in names for name in NAMES})
