@@ -108,7 +108,7 @@ class RecordHeader:
 
 
 def _line(value: dict[str, Any]) -> bytes:
-    """One line of JSON; a lone surrogate becomes \\udcXX, which is just how JSON escapes it."""
+    """One line of JSON. A lone surrogate becomes \\udcXX, which is also how JSON escapes it."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.encode("utf-8", "backslashreplace") + b"\n"
 

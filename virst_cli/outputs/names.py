@@ -7,13 +7,12 @@ from pathlib import Path
 MAX_SLUG_LENGTH = 60  # characters of a slug
 MAX_NAME_BYTES = 200  # in UTF-8, of a slug or stem: file systems allow 255, and `.overlay.mp4.partial` and a number are added
 ALL = "all"  # name of the overlay of several sentences together; no slug of one of them may be the same
-RESERVED = {"con", "prn", "aux", "nul"} | {
-    f"{port}{n}" for port in ("com", "lpt") for n in range(10)
-}  # names that Windows reserves
+# names that Windows reserves for devices
+RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(10)}
 
 
 def slug(sentence: str) -> str:
-    """The sentence in lower case, with `-` in place of everything that is not a letter or digit.
+    """The sentence in lower case, with one `-` in place of each stretch of other characters than letters and digits.
 
     >>> slug("The dog that jumps last!")
     'the-dog-that-jumps-last'
