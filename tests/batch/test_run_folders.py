@@ -1,4 +1,4 @@
-"""Every video has a run folder of its own, whatever the videos are called."""
+"""Every video has a run folder of its own, whatever the names of the videos are."""
 
 from pathlib import Path
 
@@ -16,19 +16,19 @@ def test_names_that_differ_stay_as_they_are():
     assert named("/v/one.mp4", "/v/two.mp4") == ["out/one.virst", "out/two.virst"]
 
 
-def test_videos_of_one_name_have_their_folders_name_in_front():
+def test_videos_of_the_same_name_get_their_folders_name_in_front():
     assert named("/v/a/clip.mp4", "/v/one.mp4", "/v/b/clip.mp4") == ["out/a-clip.virst", "out/one.virst", "out/b-clip.virst"]
 
 
-def test_what_is_the_same_even_so_is_numbered_in_order():
+def test_names_that_are_still_the_same_are_numbered_in_order():
     assert named("/v/clip.mp4", "/v/clip.mov", "/w/v/clip.mp4") == [f"out/v-clip{n}.virst" for n in ("", "-2", "-3")]
 
 
-def test_a_name_that_is_nobody_elses_is_not_taken_away():
+def test_a_unique_name_is_kept():
     assert named("/a/clip.mp4", "/b/clip.mp4", "/v/a-clip.mp4") == ["out/a-clip-2.virst", "out/b-clip.virst", "out/a-clip.virst"]
 
 
-def test_names_that_some_file_systems_take_for_one_count_as_one():
+def test_names_that_differ_only_in_case_count_as_the_same():
     assert named("/a/Clip.mp4", "/b/clip.mp4") == ["out/a-Clip.virst", "out/b-clip.virst"]
 
 

@@ -1,4 +1,4 @@
-"""One worker, many videos: the model is opened once, a failure is a result, and nothing that was done is done again."""
+"""A worker opens the model once for many videos, returns errors as results, and repeats no finished work."""
 
 from collections import Counter
 from pathlib import Path
@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from tests.batch.clips import write_clip
-from virst_cli.batch import Settings, Task
+from virst_cli.batch import BatchSettings, Task
 from virst_cli.batch.worker import Worker
 from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.cost.residency import Residency
+from virst_cli.model.prompt import PromptBuilder
+from virst_cli.stages import ignore_progress
 
 SENTENCES = ("the red dog", "all the birds")
 
@@ -26,10 +28,7 @@ def tasks(clips: list[Path], sentences: tuple[str, ...] = SENTENCES) -> list[Tas
 
 
 def worker(model: Path, here: Path, **settings: Any) -> Worker:
-    return Worker(str(model), Settings(formats=["mask-video"], **settings), here, "cpu")
-
-
-def silent(stage: str, done: int, total: int) -> None: ...
+    return Worker(str(model), BatchSettings(formats=["mask-video"], **settings), here, "cpu")
 
 
 def test_the_model_is_opened_once_for_all_videos(
@@ -44,10 +43,26 @@ def test_the_model_is_opened_once_for_all_videos(
 
     monkeypatch.setattr(ModelFolder, "build", counted)
     work = worker(random_model, tmp_path)
-    outcomes = [work(task, silent) for task in tasks(clips)]
+    outcomes = [work(task, ignore_progress) for task in tasks(clips)]
     assert [outcome.error for outcome in outcomes] == [None, None]
     assert [outcome.frames for outcome in outcomes] == [4, 4]
     assert built == {"vision.": 1, "language_model.": 1, "fusion.": 1}
+
+
+def test_the_tokenizer_is_read_once_for_all_videos(
+    clips: list[Path], random_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    reads: list[Path] = []
+    real = PromptBuilder.from_file
+
+    def counted(path: Path) -> PromptBuilder:
+        reads.append(path)
+        return real(path)
+
+    monkeypatch.setattr(PromptBuilder, "from_file", counted)
+    work = worker(random_model, tmp_path)
+    assert [work(task, ignore_progress).error for task in tasks(clips)] == [None, None]
+    assert reads == [random_model / "tokenizer.json"]
 
 
 def test_masks_are_the_same_whether_or_not_the_model_stays_in_memory(clips: list[Path], random_model: Path, tmp_path: Path):
@@ -55,7 +70,7 @@ def test_masks_are_the_same_whether_or_not_the_model_stays_in_memory(clips: list
     for stay in Residency:
         work = worker(random_model, tmp_path / stay.value)
         work._segmenter.parts.residency = stay
-        assert [work(task, silent).error for task in tasks(clips)] == [None, None]
+        assert [work(task, ignore_progress).error for task in tasks(clips)] == [None, None]
         masks.append([(tmp_path / stay.value / task.folder / "masks.jsonl").read_bytes() for task in tasks(clips)])
     assert masks[0] == masks[1] == masks[2]
 
@@ -73,34 +88,34 @@ def test_a_large_model_stays_in_memory_where_there_is_room(
 
 def test_a_finished_run_of_another_request_is_refused_and_left_alone(clips: list[Path], random_model: Path, tmp_path: Path):
     (first, *_) = tasks(clips)
-    assert worker(random_model, tmp_path)(first, silent).error is None
+    assert worker(random_model, tmp_path)(first, ignore_progress).error is None
     before = (tmp_path / first.folder / "run.json").read_bytes()
     (changed, *_) = tasks(clips, ("the cat",))
     for work, task in ((worker(random_model, tmp_path), changed), (worker(random_model, tmp_path, chunk=2), first)):
-        error = work(task, silent).error
+        error = work(task, ignore_progress).error
         assert error is not None
         assert "0.virst holds a finished run of another video, sentence, model or setting; delete it" in error
     assert (tmp_path / first.folder / "run.json").read_bytes() == before
-    replaced = worker(random_model, tmp_path, overwrite=True)(changed, silent)
+    replaced = worker(random_model, tmp_path, overwrite=True)(changed, ignore_progress)
     assert replaced.run is not None
     assert replaced.run["sentences"] == ["the cat"]
 
 
-def test_what_goes_wrong_is_a_result_with_one_line(
+def test_an_error_becomes_an_outcome_with_a_message_of_one_line(
     clips: list[Path], random_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     work = worker(random_model, tmp_path)
     (task, *_) = tasks(clips)
 
-    def broken(*_: Any, **__: Any) -> None:
+    def failing_stream(*_: Any, **__: Any) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(work._segmenter, "stream", broken)
-        outcome = work(task, silent)
+        patch.setattr(work._segmenter, "stream", failing_stream)
+        outcome = work(task, ignore_progress)
     assert outcome.error is not None
     assert outcome.error.startswith("out of memory (peak ")
     assert outcome.trace is not None
     assert "DefaultCPUAllocator" in outcome.trace
     assert (outcome.found, outcome.frames, outcome.files) == ([False, False], 0, ())
-    assert work(task, silent).error is None
+    assert work(task, ignore_progress).error is None

@@ -182,9 +182,9 @@ def test_after_kill_9_the_next_batch_continues_and_gives_the_same_masks(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "there is no job in it"),
+        ("", "holds no jobs"),
         ("path,text\none.mp4,the dog\n", "no column video"),
-        ("video,text\none.mp4,the dog\nno.mp4,the dog\n", "line 3: no.mp4: no such file or folder"),
+        ("video,text\none.mp4,the dog\nno.mp4,the dog\n", "line 3: no.mp4 does not exist"),
         ("video,text\none.mp4,the [SEG] dog\n", "line 2: the sentence holds [seg]"),
     ],
 )

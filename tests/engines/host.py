@@ -1,4 +1,4 @@
-"""A Ray cluster of this machine as a process: prints its address, and ends with its standard input."""
+"""Starts a Ray cluster on this machine, prints its address, and ends when its standard input closes."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Ending a process with all that it has started."""
+"""A process is ended with all processes that it has started."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ time.sleep(999)
 """
 
 
-def test_all_of_a_session_and_what_left_it_end_at_once_and_nobody_else(tmp_path: Path):
+def test_a_session_and_its_descendants_end_at_once_and_no_other_process(tmp_path: Path):
     names = tmp_path / "pids"
     with (
         subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other,
@@ -35,7 +35,7 @@ def test_all_of_a_session_and_what_left_it_end_at_once_and_nobody_else(tmp_path:
         other.communicate(b"\n")
 
 
-def test_a_session_that_is_over_takes_no_time():
+def test_a_session_that_has_ended_takes_no_time():
     with subprocess.Popen([sys.executable, "-c", ""], start_new_session=True) as leader:
         leader.wait()
         began = time.process_time()

@@ -1,4 +1,4 @@
-"""Work for engines that takes no time: it says who did it, or ends its worker."""
+"""Work for engines that takes no time: it returns the process and device that did it, or kills its worker."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from virst_cli.stages import OnProgress
 
 
 class Did(NamedTuple):
-    """An item that was done, by which process, on which device."""
+    """An item, and the process and device that worked on it."""
 
     item: str
     pid: int
@@ -24,7 +24,7 @@ class Did(NamedTuple):
 
 @dataclass(frozen=True)
 class Toy:
-    """Makes the work. folder: where workers leave marks; broken: no worker can be made."""
+    """Makes the work. folder: for marks that workers leave; broken: making a worker fails."""
 
     folder: Path
     broken: bool = False
@@ -34,15 +34,15 @@ class Toy:
             raise UsageError(f"no {device} today")
         (self.folder / f"made-{os.getpid()}").touch()
 
-        def work(item: str, report: OnProgress) -> Did:
-            report("toil", 1, 2)
+        def work(item: str, on_progress: OnProgress) -> Did:
+            on_progress("work", 1, 2)
             mark = self.folder / item
             if item.startswith("kills") and not (item == "kills once" and mark.exists()):
                 mark.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
             if item.startswith("raises"):
                 raise UsageError(f"{item}: this is wrong")
-            if item.startswith("waits"):  # until a second worker does the same: both at once, or never
+            if item.startswith("waits"):  # until a second worker waits too, so both must work at the same time
                 mark.touch()
                 while len(list(self.folder.glob("waits*"))) < 2:
                     time.sleep(0.01)
@@ -53,4 +53,5 @@ class Toy:
         return work
 
 
-def silent(index: int, stage: str, done: int, total: int) -> None: ...
+def ignore_item_progress(index: int, stage: str, done: int, total: int) -> None:
+    """An `OnItemProgress` that does nothing."""

@@ -1,4 +1,4 @@
-"""A run to write, small enough to write often."""
+"""A small run, which is written and read by the tests."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +15,8 @@ Masks = Callable[[int], np.ndarray]
 
 
 @pytest.fixture
-def manifest() -> dict[str, Any]:
-    """What was asked: two sentences about a tiny video."""
+def recorded_request() -> dict[str, Any]:
+    """A request as run.json holds it: two sentences about a tiny video."""
     return {
         "video": {"path": "/v/clip.mp4", "bytes": 1, "mtime_ns": 2, "size": [HEIGHT, WIDTH], "rate": "24000/1001"},
         "sentences": SENTENCES,
@@ -28,13 +28,13 @@ def manifest() -> dict[str, Any]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The run folder, not made yet."""
+    """The run folder, which does not exist yet."""
     return tmp_path / "clip.virst"
 
 
 @pytest.fixture
 def masks_of() -> Masks:
-    """Frame number -> two masks: a moving box, and one that is empty but on frame 3."""
+    """Frame number -> two masks: a moving box, and one that is empty except in frame 3."""
 
     def masks(index: int) -> np.ndarray:
         made = np.zeros((2, HEIGHT, WIDTH), np.bool_)
@@ -47,7 +47,7 @@ def masks_of() -> Masks:
 
 @pytest.fixture
 def add(masks_of: Masks) -> Callable[[RecordWriter, int], None]:
-    """Appends frames to a record until it holds so many."""
+    """Appends frames to a record until it holds a number of frames."""
 
     def append(writer: RecordWriter, until: int) -> None:
         for index in range(writer.frames_done, until):
@@ -57,9 +57,9 @@ def add(masks_of: Masks) -> Callable[[RecordWriter, int], None]:
 
 
 @pytest.fixture
-def run(folder: Path, manifest: dict[str, Any], add: Callable[[RecordWriter, int], None]) -> Path:
+def run(folder: Path, recorded_request: dict[str, Any], add: Callable[[RecordWriter, int], None]) -> Path:
     """A finished run of six frames."""
-    with RecordWriter.open(folder, manifest, overwrite=False, resume=False) as writer:
+    with RecordWriter.open(folder, recorded_request, overwrite=False, resume=False) as writer:
         add(writer, 6)
         writer.finish({"timings": {"total": 1.0}, "files": []})
     return folder

@@ -1,4 +1,4 @@
-"""The label is readable, fits its frame, and takes any words."""
+"""The label is readable, fits its frame, and accepts any text."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def drawn(sentences, size):
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(TEXT, min_size=1, max_size=12), st.sampled_from(SIZES), st.integers(1, 400))
-def test_any_words_on_any_frame_stay_within_the_frame_and_leave_most_of_it(sentences, size, width):
+def test_any_label_stays_within_the_frame_and_leaves_most_of_it_free(sentences, size, width):
     for frame in (size, (width, size[1])):
         label = drawn(sentences, frame)
         if label is not None:
@@ -33,15 +33,15 @@ def test_any_words_on_any_frame_stay_within_the_frame_and_leave_most_of_it(sente
 
 
 @pytest.mark.parametrize("size", [(128, 128), (228, 128), (854, 480), (480, 854), (1920, 1080)])
-def test_a_sentence_takes_little_of_the_frame_and_shows_its_colour(size):
+def test_the_label_of_a_sentence_is_small_and_shows_its_colour(size):
     label = drawn(["the dog that jumps last"], size)
     assert label.picture.height <= size[1] * 0.12
     pixels = np.asarray(label.picture)[..., :3].reshape(-1, 3).tolist()
     assert [86, 180, 233] in pixels
-    assert max(min(pixel) for pixel in pixels) > 200  # the words
+    assert max(min(pixel) for pixel in pixels) > 200  # the text
 
 
-def test_a_long_sentence_is_cut_on_a_large_frame_and_takes_a_line_on_a_small_one():
+def test_a_long_sentence_is_cut_to_two_lines_on_a_large_frame_and_one_on_a_small_one():
     long = "the person who " + "really " * 100 + "jumps"
     short_pill = drawn(["x"], (854, 480)).picture
     assert short_pill.height < drawn([long], (854, 480)).picture.height < 2 * short_pill.height
@@ -54,13 +54,13 @@ def test_a_small_frame_has_its_label_on_the_bottom_edge_and_a_large_one_in_the_c
     assert max(large.at) < 0.05 * 480
 
 
-def test_sentences_without_room_are_counted():
+def test_sentences_that_do_not_fit_are_summed_up_in_one_line():
     assert drawn(["x"] * 50, (854, 480)).picture.height <= 160
     assert drawn(["x"] * 50, (854, 480)).picture.height == drawn(["x"] * 60, (854, 480)).picture.height
 
 
-def test_letters_that_no_font_here_has_become_question_marks(monkeypatch):
-    monkeypatch.setattr(font, "WIDER", ())
+def test_letters_that_no_font_has_become_question_marks(monkeypatch):
+    monkeypatch.setattr(font, "SYSTEM_FONTS", ())
     assert legible("a狗b", 20)[0] == "a?b"
 
 

@@ -1,4 +1,4 @@
-"""Names made of sentences are short, unique, and stay where they belong."""
+"""Names made from sentences are short, unique, and never lead out of their folder."""
 
 import re
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_any_sentence_gives_a_good_name(sentence):
 
 
 @pytest.mark.parametrize("sentence", NASTY)
-def test_a_nasty_sentence_gives_a_name_that_can_be_a_file(sentence, tmp_path):
+def test_a_nasty_sentence_gives_a_valid_file_name(sentence, tmp_path):
     name = slug(sentence)
     assert good(name)
     (tmp_path / f"{name}.overlay.mp4.partial").touch()
@@ -67,13 +67,13 @@ def test_names_of_one_run_are_unique_and_in_order(sentences):
     assert all(good(name) for name in names)
 
 
-def test_the_second_of_a_name_gets_a_number_and_stays_short():
+def test_a_repeated_name_gets_a_number_and_stays_short():
     assert slugs(["A dog", "a dog.", "a dog 2"]) == ["a-dog", "a-dog-2", "a-dog-2-2"]
     first, second = slugs(["a" * 300, "a" * 300])
     assert (len(first), second) == (60, "a" * 58 + "-2")
 
 
-def test_all_is_kept_for_the_overlay_of_all():
+def test_the_name_all_is_reserved_for_the_overlay_of_all_sentences():
     assert slugs(["all"]) == ["all"]
     assert slugs(["all", "x"]) == ["all-2", "x"]
 

@@ -1,4 +1,4 @@
-"""The picture of a frame: what it shows where, and that it takes any mask."""
+"""The overlay of a frame shows every style at the right place, for any mask."""
 
 import time
 
@@ -63,11 +63,11 @@ def test_fill_tints_inside_by_the_opacity_and_leaves_the_outside():
 
 
 @pytest.mark.parametrize("background", [0, 255])
-def test_the_outline_stands_out_from_black_and_white_alike(background):
+def test_the_outline_is_clear_on_black_and_on_white(background):
     size = (854, 480)
     picture = painter(size, "outline").paint(frame(size, background), box(size, 300, 100, 500, 300))
     across = picture[200, 290:310].astype(int)
-    assert np.abs(across - (SKY_BLUE + (255 - SKY_BLUE) * 0.18)).max(axis=1).min() <= 3  # the line itself
+    assert np.abs(across - (SKY_BLUE + (255 - SKY_BLUE) * 0.18)).max(axis=1).min() <= 3  # the line
     assert across.sum(axis=1).min() <= 0.5 * 3 * 255  # its dark rim
     assert (picture[200, 400] == background).all()
 
@@ -77,10 +77,10 @@ def test_the_outline_is_smooth_on_a_ragged_edge():
     mask = np.tri(300, dtype=np.bool_)[None]
     picture = painter(size, "outline").paint(frame(size, 255), mask)
     along = np.array([picture[at, at] for at in range(50, 250)]).astype(int)
-    assert along.std(axis=0).max() < 4  # stairs would swing between line and background
+    assert along.std(axis=0).max() < 4  # a ragged edge would alternate between line and background
 
 
-def test_where_the_object_leaves_the_frame_there_is_no_line():
+def test_there_is_no_line_where_the_object_leaves_the_frame():
     size = (854, 480)
     picture = painter(size, "outline").paint(frame(size), box(size, 0, 100, 200, 300))
     assert (picture[200, 0] == 100).all()

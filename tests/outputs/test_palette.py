@@ -1,4 +1,4 @@
-"""Sentences are told apart by colour, by colour-blind eyes too."""
+"""Every sentence has a colour that differs from the others."""
 
 from itertools import combinations
 
@@ -47,6 +47,6 @@ def test_a_colour_is_read(text, colour):
 
 
 @pytest.mark.parametrize("text", ["", "#12", "nice", "#gggggg", "🙂", "rgb(", "x" * 300])
-def test_what_is_no_colour_names_those_there_are(text):
+def test_text_that_is_not_a_colour_is_refused_with_the_names_of_the_palette(text):
     with pytest.raises(UsageError, match=r"#rrggbb.*sky-blue"):
         parse_colour(text)

@@ -1,4 +1,4 @@
-"""A folder of masks is whole, or it is not there."""
+"""A folder of masks is complete, or it does not exist."""
 
 import numpy as np
 import pytest
@@ -49,14 +49,14 @@ def test_an_exception_leaves_the_older_folder_and_nothing_else(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["dog"]
 
 
-def test_what_a_killed_run_left_is_not_mixed_in(tmp_path):
+def test_files_that_a_killed_run_left_are_deleted(tmp_path):
     (tmp_path / "dog.partial").mkdir()
     (tmp_path / "dog.partial" / "00007.png").touch()
     write(tmp_path / "dog", [0])
     assert list(pictures(tmp_path / "dog")) == ["00000.png"]
 
 
-def test_a_link_in_the_place_of_the_folder_is_replaced_and_what_it_points_to_stays(tmp_path):
+def test_a_link_is_replaced_and_its_target_stays(tmp_path):
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "file").touch()
     (tmp_path / "dog").symlink_to(tmp_path / "precious")

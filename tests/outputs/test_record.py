@@ -1,4 +1,4 @@
-"""A finished record gives back what was put in, and says in one line what is wrong with a damaged one."""
+"""A finished record returns what was written, and a damaged one is an error in one line."""
 
 import json
 
@@ -8,26 +8,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from virst_cli.errors import OutputError
-from virst_cli.outputs import request_key as manifests
 from virst_cli.outputs.record import Record
 from virst_cli.outputs.record_writer import RecordWriter
+from virst_cli.outputs.request_key import file_identity, request_key
 
 
-def test_a_finished_run_gives_back_every_mask_time_and_score(run, manifest, masks_of):
+def test_a_finished_run_gives_back_every_mask_time_and_score(run, recorded_request, masks_of):
     record = Record.open(run)
     rows = list(record)
-    assert (record.size, list(record.sentences), len(record)) == ((11, 17), manifest["sentences"], 6)
+    assert (record.size, list(record.sentences), len(record)) == ((11, 17), recorded_request["sentences"], 6)
     for index, row in enumerate(rows):
         assert (row.index, row.time, row.scores) == (index, index / 24, (1.5, -index / 3))
         assert np.array_equal(row.masks, masks_of(index))
 
 
-def test_run_json_says_what_was_asked_and_what_came_out(run, manifest):
-    said = json.loads((run / "run.json").read_text())
-    assert list(said)[:2] == ["schema_version", "key"]
-    assert manifest.items() <= said.items()
-    assert said["key"] == manifests.request_key(manifest)
-    assert (said["frames"], said["found"], said["timings"]) == (6, [True, True], {"total": 1.0})
+def test_run_json_holds_the_request_and_the_results(run, recorded_request):
+    content = json.loads((run / "run.json").read_text())
+    assert list(content)[:2] == ["schema_version", "key"]
+    assert recorded_request.items() <= content.items()
+    assert content["key"] == request_key(recorded_request)
+    assert (content["frames"], content["found"], content["timings"]) == (6, [True, True], {"total": 1.0})
 
 
 def test_masks_jsonl_is_as_documented(run):
@@ -42,28 +42,28 @@ def test_a_finished_folder_holds_nothing_else(run):
     assert sorted(file.name for file in run.iterdir()) == ["masks.jsonl", "run.json"]
 
 
-def test_nothing_found_is_a_result(folder, manifest):
-    with RecordWriter.open(folder, manifest, overwrite=False, resume=False) as writer:
+def test_nothing_found_is_a_result(folder, recorded_request):
+    with RecordWriter.open(folder, recorded_request, overwrite=False, resume=False) as writer:
         writer.append(0, 0.0, np.zeros((2, 11, 17), np.bool_), [-3.0, -4.0])
         writer.finish({})
     assert Record.open(folder).run["found"] == [False, False]
 
 
-def test_words_of_every_kind_survive(folder, manifest):
-    manifest["sentences"] = ["最后跳的狗 🐕\n\x00\u2028", "a \udc80 file name that is no UTF-8"]
-    with RecordWriter.open(folder, manifest, overwrite=False, resume=False) as writer:
+def test_any_characters_in_sentences_survive(folder, recorded_request):
+    recorded_request["sentences"] = ["最后跳的狗 🐕\n\x00\u2028", "a \udc80 file name that is not UTF-8"]
+    with RecordWriter.open(folder, recorded_request, overwrite=False, resume=False) as writer:
         writer.append(0, 0.0, np.zeros((2, 11, 17), np.bool_), [0.0, 0.0])
         writer.finish({})
-    assert list(Record.open(folder).sentences) == manifest["sentences"]
+    assert list(Record.open(folder).sentences) == recorded_request["sentences"]
     assert len(list(Record.open(folder))) == 1
 
 
-def test_the_same_request_finds_its_run_and_another_does_not(run, manifest):
-    found = Record.find(run, manifest | {"versions": {"virst": "other"}})
+def test_the_same_request_finds_its_run_and_another_does_not(run, recorded_request):
+    found = Record.find(run, recorded_request | {"versions": {"virst": "other"}})
     assert found is not None
     assert len(found) == 6
-    assert Record.find(run, manifest | {"settings": {"chunk": 8}}) is None
-    assert Record.find(run.with_name("none.virst"), manifest) is None
+    assert Record.find(run, recorded_request | {"settings": {"chunk": 8}}) is None
+    assert Record.find(run.with_name("none.virst"), recorded_request) is None
 
 
 def test_the_newest_run_is_found(run, tmp_path):
@@ -73,19 +73,19 @@ def test_the_newest_run_is_found(run, tmp_path):
 
 
 @pytest.mark.parametrize("part", ["video", "sentences", "model", "settings"])
-def test_each_deciding_part_changes_the_key(part, manifest):
-    assert manifests.request_key(manifest) != manifests.request_key(manifest | {part: ["other"]})
+def test_each_part_of_the_key_changes_it(part, recorded_request):
+    assert request_key(recorded_request) != request_key(recorded_request | {part: ["other"]})
     with pytest.raises(ValueError, match=part):
-        manifests.request_key({name: value for name, value in manifest.items() if name != part})
+        request_key({name: value for name, value in recorded_request.items() if name != part})
 
 
 def test_a_video_that_changed_is_another_video(tmp_path):
     video = tmp_path / "v.mp4"
     video.write_bytes(b"1")
-    before = manifests.file_identity(video)
+    before = file_identity(video)
     video.write_bytes(b"12")
-    assert manifests.file_identity(video) != before
-    assert manifests.file_identity(tmp_path)["bytes"] == 2
+    assert file_identity(video) != before
+    assert file_identity(tmp_path)["bytes"] == 2
 
 
 def lines_of(run):
@@ -102,16 +102,16 @@ def damaged(run, lines):
 
 def test_a_missing_frame_is_noticed(run):
     lines = lines_of(run)
-    assert "line 4 is damaged (it is frame 3 where 2 comes next)" in damaged(run, lines[:3] + lines[4:])
+    assert "line 4 is damaged (it is frame 3 where frame 2 must come)" in damaged(run, lines[:3] + lines[4:])
 
 
 def test_missing_last_frames_are_noticed(run):
-    assert "5 frames of 6" in damaged(run, lines_of(run)[:-1])
+    assert "holds 5 of 6 frames" in damaged(run, lines_of(run)[:-1])
 
 
-def test_a_line_that_breaks_off_is_noticed(run):
+def test_an_incomplete_line_is_noticed(run):
     lines = lines_of(run)
-    assert "line 7 is damaged (it breaks off)" in damaged(run, [*lines[:-1], lines[-1][:-9]])
+    assert "line 7 is damaged (it is incomplete)" in damaged(run, [*lines[:-1], lines[-1][:-9]])
 
 
 @pytest.mark.parametrize(
@@ -151,28 +151,30 @@ def test_any_flipped_byte_is_an_error_in_one_line_or_a_record_of_the_same_shape(
     value = data.draw(st.integers(0, 255))
     (run / "masks.jsonl").write_bytes(whole[:at] + bytes([value]) + whole[at + 1 :])
     try:
-        said = {row.masks.shape for row in Record.open(run)}
+        result = {row.masks.shape for row in Record.open(run)}
     except OutputError as error:
-        said = str(error)
-    assert said == {(2, 11, 17)} or (isinstance(said, str) and "\n" not in said)
+        result = str(error)
+    assert result == {(2, 11, 17)} or (isinstance(result, str) and "\n" not in result)
     (run / "masks.jsonl").write_bytes(whole)
 
 
-def test_a_folder_without_a_run_says_so(tmp_path):
-    with pytest.raises(OutputError, match="no run folder"):
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(OutputError, match="is not a run folder"):
         Record.open(tmp_path)
-    with pytest.raises(OutputError, match="no run folder"):
+    with pytest.raises(OutputError, match="is not a run folder"):
         Record.open(tmp_path / "none")
 
 
-@pytest.mark.parametrize(("text", "why"), [("{", "no JSON"), ("[]", "schema version"), ('{"schema_version": 2}', "update virst")])
-def test_a_wrong_run_json_says_so(run, text, why):
+@pytest.mark.parametrize(
+    ("text", "why"), [("{", "not valid JSON"), ("[]", "schema version"), ('{"schema_version": 2}', "update virst")]
+)
+def test_a_wrong_run_json_is_refused(run, text, why):
     (run / "run.json").write_text(text)
     with pytest.raises(OutputError, match=why):
         Record.open(run)
 
 
-def test_missing_masks_say_so(run):
+def test_missing_masks_are_noticed(run):
     (run / "masks.jsonl").unlink()
     with pytest.raises(OutputError, match=r"masks\.jsonl"):
         Record.open(run)
@@ -181,4 +183,4 @@ def test_missing_masks_say_so(run):
 def test_masks_of_another_run_are_noticed(run):
     lines = lines_of(run)
     lines[0] = lines[0].replace(b"cat", b"cow")
-    assert "not of one run" in damaged(run, lines)
+    assert "belong to different runs" in damaged(run, lines)

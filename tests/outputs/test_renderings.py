@@ -1,4 +1,4 @@
-"""The files of a run: their names, what they show, and that they are whole or not there."""
+"""The renderings of a run have the right names and contents, and are complete or do not exist."""
 
 import signal
 import subprocess
@@ -16,10 +16,10 @@ from virst_cli.outputs.style import Style
 from virst_cli.video.video import Frame, Video
 
 ALL = list(FORMATS)
-WIDTH, HEIGHT = 53, 31  # odd, and no multiple of anything
+WIDTH, HEIGHT = 53, 31  # odd numbers, multiples of no block size
 FRAMES = 4
 
-# a process that adds frames until it is killed, saying when it has added three
+# a process that adds frames until it is killed, and prints when it has added three
 CHILD = """
 import sys
 from fractions import Fraction
@@ -115,7 +115,7 @@ def test_an_exception_leaves_the_old_files_and_no_new_ones(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
 
 
-def test_when_one_can_not_be_opened_none_is_left(tmp_path):
+def test_if_one_file_can_not_be_opened_none_is_left(tmp_path):
     (tmp_path / "a-dog.cutout.mov.partial").mkdir()  # in the way
     with pytest.raises(OutputError):
         Renderings(tmp_path, ["a dog"], formats=ALL, size=(WIDTH, HEIGHT), rate=Fraction(24))
@@ -157,7 +157,7 @@ def test_another_video_is_noticed(run, count, size, why):
     assert names(run) == ["masks.jsonl", "run.json"]
 
 
-def test_frames_that_do_not_fit_are_the_callers_mistake(tmp_path):
+def test_frames_that_do_not_fit_are_a_value_error(tmp_path):
     with Renderings(tmp_path, ["a dog"], formats=["png"], size=(WIDTH, HEIGHT), rate=Fraction(24)) as made:
         with pytest.raises(ValueError, match="53x31"):
             made.write(0, 0.0, frames()[0].rgb, masks(0, 2))

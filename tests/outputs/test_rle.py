@@ -1,4 +1,4 @@
-"""A mask comes back from its text as it was, and text that is no mask is refused."""
+"""A mask is decoded as it was encoded, and text that is not a mask is refused."""
 
 import numpy as np
 import pytest
@@ -64,6 +64,6 @@ def test_wrong_counts_are_refused(counts):
 
 
 @pytest.mark.parametrize("value", [None, 3, "text", []])
-def test_what_is_no_rle_at_all_is_refused(value):
+def test_anything_but_an_rle_is_refused(value):
     with pytest.raises(OutputError):
         rle.decode(value)

@@ -1,9 +1,9 @@
-"""Many videos, each with its sentences: what `virst batch` does.
+"""Segments many videos, each with its sentences, as `virst batch` does.
 
-A jobs file is read and checked (`rows`), becomes one task a video (`plan`), and an engine does the tasks (`work`).
+A jobs file is read and checked (`jobs_file`), it becomes one task per video (`plan`), and an engine runs the tasks (`work`).
 """
 
-from virst_cli.batch.plan import Batch, Outcome, Settings, Task, plan_batch
+from virst_cli.batch.plan import BatchPlan, BatchSettings, Task, VideoOutcome, plan_batch
 from virst_cli.batch.work import run_batch
 
-__all__ = ["Batch", "Outcome", "Settings", "Task", "plan_batch", "run_batch"]
+__all__ = ["BatchPlan", "BatchSettings", "Task", "VideoOutcome", "plan_batch", "run_batch"]

@@ -1,4 +1,4 @@
-"""From a jobs file to tasks, one a video, with everything checked that can be checked before a weight is read."""
+"""Plans a batch: turns a jobs file into one task per video, and checks all that can be checked before weights are read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +15,12 @@ from virst_cli.outputs.renderings import parse_formats
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What all videos of a batch have in common; see `virst_cli.runs.job.Request`.
+class BatchSettings:
+    """Settings that apply to all videos of a batch; see `virst_cli.runs.job.Request` for those not listed here.
 
-    overwrite: begin anew instead of going on with what is done; strict: a video that breaks off has failed.
+    output: the folder in which the run folders are created.
+    overwrite: segment every video again instead of continuing where an earlier batch stopped.
+    strict: count a truncated video as failed.
     """
 
     output: Path = Path()
@@ -34,7 +36,12 @@ class Settings:
 
 @dataclass(frozen=True)
 class Task:
-    """One video. name: as the jobs file has it; video: its absolute path; folder: where its run goes."""
+    """One video and its sentences.
+
+    name: the path of the video as it is written in the jobs file.
+    video: its absolute path.
+    folder: the run folder.
+    """
 
     name: str
     video: Path
@@ -43,16 +50,19 @@ class Task:
 
     @property
     def shown(self) -> str:
-        """The name as it may stand in a line."""
+        """The name for a message of one line."""
         return shown(Path(self.name))
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of a task.
+class VideoOutcome:
+    """The outcome of a task.
 
-    run: run.json as a dict, None where there is none; files: what is there now; seconds: that it took;
-    error: why it failed, in one line; trace: of a failure, where in the code.
+    seconds: how long the task took.
+    run: run.json as a dict; None if the video was not segmented.
+    files: the files that the run has left.
+    error: why the task failed, in one line; None if it did not.
+    trace: the traceback of the error, if there is one.
     """
 
     task: Task
@@ -64,62 +74,73 @@ class Outcome:
 
     @property
     def found(self) -> list[bool]:
-        """Whether something was found, for every sentence; all False where it failed."""
+        """Whether something was found, for each sentence; all False if the video was not segmented."""
         return [False] * len(self.task.sentences) if self.run is None else list(self.run["found"])
 
     @property
     def frames(self) -> int:
-        """How many frames have masks."""
+        """Number of frames that were segmented."""
         return 0 if self.run is None else int(self.run["frames"])
 
     @property
     def warning(self) -> str | None:
-        """Why frames are missing, if some are."""
+        """Why frames are missing; None if none are."""
         return None if self.run is None else self.run.get("warning")
 
 
 @dataclass(frozen=True)
-class Batch:
-    """What is to be done. model: by a name or path that holds on other machines too; unknown_words: that it has never seen."""
+class BatchPlan:
+    """The tasks of a batch and what they need.
+
+    model: name or absolute path of the model, which is valid in other working folders and on other machines too.
+    unknown_words: words of the sentences that the model has never seen, each once.
+    """
 
     tasks: tuple[Task, ...]
-    settings: Settings
+    settings: BatchSettings
     model: str
     unknown_words: tuple[str, ...]
 
 
-def plan_batch(jobs: Path, settings: Settings) -> Batch:
-    """Reads a jobs file. Raises UsageError, SentenceError or WeightsError, whichever is the first reason not to begin."""
+def plan_batch(jobs: Path, settings: BatchSettings) -> BatchPlan:
+    """Reads and checks a jobs file.
+
+    Raises UsageError if the jobs file or a setting is wrong, SentenceError if a sentence can't be used, and WeightsError if the
+    model is missing.
+    """
     parse_formats(settings.formats)
     rows = read_rows(jobs)
-    prompts = PromptBuilder.from_file(find_model(settings.model) / "tokenizer.json")
+    prompt_builder = PromptBuilder.from_file(find_model(settings.model) / "tokenizer.json")
     unknown: dict[str, None] = {}
     for row in rows:
         try:
-            prompts.normalise(row.text)
+            prompt_builder.normalise(row.text)
         except SentenceError as error:
             raise SentenceError(f"{shown(jobs)}, line {row.line}: {error}") from None
-        unknown.update(dict.fromkeys(prompts.unknown_words(row.text)))
-    return Batch(tuple(_tasks(rows, settings.output)), settings, _known_everywhere(settings.model), tuple(unknown))
+        unknown.update(dict.fromkeys(prompt_builder.unknown_words(row.text)))
+    return BatchPlan(tuple(_tasks(rows, settings.output)), settings, _portable_name(settings.model), tuple(unknown))
 
 
 def _tasks(rows: Sequence[JobRow], output: Path) -> list[Task]:
-    """One task a video, in the order of the file; a sentence that is given twice is asked once."""
-    together: dict[Path, list[JobRow]] = {}
+    """One task per video, in the order of the file; a sentence that is listed twice for a video is segmented once."""
+    rows_of_video: dict[Path, list[JobRow]] = {}
     for row in rows:
-        together.setdefault(_place(row.path), []).append(row)
+        rows_of_video.setdefault(_absolute(row.path), []).append(row)
     return [
-        Task(same[0].video, video, tuple(dict.fromkeys(row.text for row in same)), folder)
-        for (video, same), folder in zip(together.items(), run_folders(list(together), output), strict=True)
+        Task(its_rows[0].video, video, tuple(dict.fromkeys(row.text for row in its_rows)), folder)
+        for (video, its_rows), folder in zip(rows_of_video.items(), run_folders(list(rows_of_video), output), strict=True)
     ]
 
 
-def _place(path: Path) -> Path:
-    """Where a video is, one way to write it only; but a link to a file is a video of its own, as it has its own name."""
+def _absolute(path: Path) -> Path:
+    """The same absolute path for all ways to write it. A link to a file counts as another video, because its name differs."""
     return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
 
 
-def _known_everywhere(model: str | None) -> str:
-    """A folder as an absolute path, a name as it is, None as the name of the best one here: other machines may have others."""
+def _portable_name(model: str | None) -> str:
+    """The model as other machines can find it: a folder as an absolute path, else a name.
+
+    None becomes the name of the best model that is installed here, because other machines may have others.
+    """
     chosen = choose_model(model)
     return str(chosen.path.absolute()) if model is not None and Path(model).is_dir() else chosen.name

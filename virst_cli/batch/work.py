@@ -1,43 +1,53 @@
-"""The tasks of a batch, done by an engine; a video that fails is a result too."""
+"""Runs the tasks of a batch on an engine. A video that fails is a result too."""
 
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from virst_cli.batch.plan import Batch, Outcome, Settings, Task
+from virst_cli.batch.plan import BatchPlan, BatchSettings, Task, VideoOutcome
 from virst_cli.engines import Engine
 from virst_cli.errors import VirstError
 from virst_cli.stages import OnProgress
 
 OnTaskProgress = Callable[[Task, str, int, int], None]
+"""Called with a task, then as `OnProgress`: the stage, how much of it is done, and how much there is."""
+
+
+def ignore_task_progress(task: Task, stage: str, done: int, total: int) -> None:
+    """An `OnTaskProgress` that does nothing."""
 
 
 def run_batch(
-    batch: Batch, engine: Engine, tell: OnTaskProgress = lambda task, stage, done, total: None
-) -> Generator[Outcome, None, None]:
-    """Does the tasks, and yields what became of each, in the order in which they are done. Closing it ends the work.
+    plan: BatchPlan, engine: Engine, on_progress: OnTaskProgress = ignore_task_progress
+) -> Generator[VideoOutcome, None, None]:
+    """Runs all tasks of a plan and yields the outcome of each, in the order in which they finish.
 
-    tell: called with a task, and how far it is: stage, done, total.
-    Raises WeightsError or UsageError when the model can't be opened.
+    Closing the generator stops the work. Raises WeightsError or UsageError if the model can't be opened.
     """
-    opening = WorkerFactory(batch.model, batch.settings, Path.cwd())
-    results = engine.map(opening, batch.tasks, lambda index, stage, done, total: tell(batch.tasks[index], stage, done, total))
+    make_worker = WorkerFactory(plan.model, plan.settings, Path.cwd())
+    results = engine.map(
+        make_worker, plan.tasks, lambda index, stage, done, total: on_progress(plan.tasks[index], stage, done, total)
+    )
     with closing(results):
         for index, result in results:
-            yield Outcome(batch.tasks[index], error=str(result)) if isinstance(result, VirstError) else result
+            yield VideoOutcome(plan.tasks[index], error=str(result)) if isinstance(result, VirstError) else result
 
 
 @dataclass(frozen=True)
 class WorkerFactory:
-    """Opens the model on a device; what it returns does a task. here: the folder from which relative paths start."""
+    """Makes a worker for a device. It can be pickled, so it can be sent to other processes.
+
+    model: name or path of the model.
+    working_folder: the folder at which relative paths start, as an absolute path.
+    """
 
     model: str
-    settings: Settings
-    here: Path
+    settings: BatchSettings
+    working_folder: Path
 
-    def __call__(self, device: str) -> Callable[[Task, OnProgress], Outcome]:
-        """Raises what `virst_cli.load` raises."""
-        from virst_cli.batch.worker import Worker  # torch comes with it, and only workers need that
+    def __call__(self, device: str) -> Callable[[Task, OnProgress], VideoOutcome]:
+        """Opens the model on a device and returns the worker. Raises what `virst_cli.load` raises."""
+        from virst_cli.batch.worker import Worker  # it imports torch, which only workers need
 
-        return Worker(self.model, self.settings, self.here, device)
+        return Worker(self.model, self.settings, self.working_folder, device)

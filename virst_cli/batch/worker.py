@@ -1,10 +1,10 @@
-"""What does the tasks of a batch: a model that is opened once, and then one run a video."""
+"""Segments the videos of a batch one after another with a model that is opened once."""
 
 import time
 import traceback
 from pathlib import Path
 
-from virst_cli.batch.plan import Outcome, Settings, Task
+from virst_cli.batch.plan import BatchSettings, Task, VideoOutcome
 from virst_cli.errors import OutputError
 from virst_cli.files.shown import shown
 from virst_cli.machine.out_of_memory import as_virst_error
@@ -16,26 +16,31 @@ from virst_cli.stages import OnProgress
 
 
 class Worker:
-    """An open model on a device, which does one task after the other."""
+    """A model that is open on a device and runs one task after another."""
 
-    def __init__(self, model: str, settings: Settings, here: Path, device: str) -> None:
-        """here: the folder from which relative paths start. Raises what `load` raises."""
-        self._model, self._settings, self._here, self._device = model, settings, here, device
+    def __init__(self, model: str, settings: BatchSettings, working_folder: Path, device: str) -> None:
+        """Opens the model. Raises what `load` raises.
+
+        model: name or path of the model.
+        working_folder: the folder at which relative paths start.
+        device: as `--device` takes it.
+        """
+        self._model, self._settings, self._working_folder, self._device = model, settings, working_folder, device
         self._segmenter = load(
             model, device=device, dtype=settings.dtype, chunk=settings.chunk, faithful=settings.faithful,
             max_memory=settings.max_memory,
         )  # fmt: skip
 
-    def __call__(self, task: Task, report: OnProgress) -> Outcome:
-        """Never raises an `Exception`: whatever goes wrong is what became of the task."""
+    def __call__(self, task: Task, on_progress: OnProgress) -> VideoOutcome:
+        """Segments one video. Never raises an `Exception`: an error becomes part of the outcome."""
         began = time.monotonic()
         try:
-            folder = self._here / task.folder
-            result = self._segment(task, folder, report)
+            folder = self._working_folder / task.folder
+            result = self._segment(task, folder, on_progress)
         except Exception as error:
             seconds = time.monotonic() - began
-            return Outcome(task, seconds, error=str(as_virst_error(error)), trace=traceback.format_exc())
-        return Outcome(
+            return VideoOutcome(task, seconds, error=str(as_virst_error(error)), trace=traceback.format_exc())
+        return VideoOutcome(
             task,
             time.monotonic() - began,
             run=result.record.run,
@@ -43,24 +48,25 @@ class Worker:
             error=result.warning if self._settings.strict else None,
         )
 
-    def _segment(self, task: Task, folder: Path, report: OnProgress) -> Result:
+    def _segment(self, task: Task, folder: Path, on_progress: OnProgress) -> Result:
         settings = self._settings
         request = Request(
-            task.video, task.sentences, formats=settings.formats, model=self._model, device=self._device, dtype=settings.dtype,
-            chunk=settings.chunk, faithful=settings.faithful,
+            task.video, task.sentences, folder=folder, formats=settings.formats, model=self._model, device=self._device,
+            dtype=settings.dtype, chunk=settings.chunk, faithful=settings.faithful,
         )  # fmt: skip
-        job = Job(request)
-        job.folder = folder  # not always that of the video's name: see `folders`
-        run = Run(job, report, segmenter=self._segmenter)
+        run = Run(Job(request, self._segmenter.prompt_builder), on_progress, segmenter=self._segmenter)
         if not settings.overwrite:
-            _refuse_another(run)
+            _refuse_other_finished_run(run)
         return run.segment(overwrite=settings.overwrite, resume=not settings.overwrite)
 
 
-def _refuse_another(run: Run) -> None:
-    """Raises OutputError where a finished run of another request stands: --overwrite, alone, would do all videos anew."""
+def _refuse_other_finished_run(run: Run) -> None:
+    """Raises OutputError if the folder holds a finished run of another request.
+
+    The message of `RecordWriter.open` would suggest --overwrite, which segments all videos of a batch again.
+    """
     folder = run.job.folder
-    if Record.find(folder, run.manifest) is None and (folder / RUN_FILE).exists():
+    if Record.find(folder, run.recorded_request) is None and (folder / RUN_FILE).exists():
         what = "holds a finished run of another video, sentence, model or setting"
-        how = "delete it, or choose another folder with -o (--overwrite does all videos anew)"
+        how = "delete it, or choose another folder with -o (--overwrite segments all videos again)"
         raise OutputError(f"{shown(folder)} {what}; {how}")

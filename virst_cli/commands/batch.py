@@ -23,7 +23,7 @@ from virst_cli.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from virst_cli.batch import Outcome
+    from virst_cli.batch import VideoOutcome
 
 EPILOG = """\b
 JOBS is a CSV file whose first line names the columns video and text, or a JSONL file of objects with
@@ -84,20 +84,20 @@ def batch(
 
     Started again after an interruption, it continues where it stopped.
     """
-    from virst_cli.batch import Settings, plan_batch, run_batch
+    from virst_cli.batch import BatchSettings, plan_batch, run_batch
     from virst_cli.commands.batch_progress import BatchProgress
     from virst_cli.commands.model_note import print_model_note
     from virst_cli.engines import open_engine
 
     runner = open_engine(engine.value, device=device, ray_address=ray_address, workers=workers)
-    settings = Settings(
+    settings = BatchSettings(
         output=output, formats=formats, model=model, dtype=dtype, chunk=chunk, faithful=faithful, max_memory=max_memory,
         overwrite=not resume, strict=strict,
     )  # fmt: skip
     plan = plan_batch(jobs, settings)
     if not quiet:
         print_model_note(model, plan.unknown_words)
-    finished: list[Outcome] = []
+    finished: list[VideoOutcome] = []
     with (
         BatchProgress(len(plan.tasks), quiet=quiet) as progress,
         closing(run_batch(plan, runner, progress.update)) as outcomes,
@@ -121,7 +121,7 @@ def batch(
         raise typer.Exit(FAILED)
 
 
-def _result_lines(outcome: "Outcome", *, as_json: bool) -> list[str]:
+def _result_lines(outcome: "VideoOutcome", *, as_json: bool) -> list[str]:
     """What to print on stdout for a video: one line of JSON, or its files."""
     if not as_json:
         return [str(path) for path in outcome.files]
@@ -141,7 +141,7 @@ def _result_lines(outcome: "Outcome", *, as_json: bool) -> list[str]:
     return [json_line({**result, "error": outcome.error})]
 
 
-def _print_table(finished: "list[Outcome]") -> None:
+def _print_table(finished: "list[VideoOutcome]") -> None:
     """Print the results of all videos on stderr, one line per video unless the terminal is too narrow."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

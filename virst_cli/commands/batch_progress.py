@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from virst_cli.commands.progress import ProgressDisplay
 
 if TYPE_CHECKING:
-    from virst_cli.batch import Outcome, Task
+    from virst_cli.batch import Task, VideoOutcome
 
 
 class BatchProgress(ProgressDisplay):
@@ -30,7 +30,7 @@ class BatchProgress(ProgressDisplay):
         elif not self._quiet and self._status_is_due():
             self._print_status(f"{task.shown}: {stage} {done}/{total}")
 
-    def video_finished(self, outcome: "Outcome") -> None:
+    def video_finished(self, outcome: "VideoOutcome") -> None:
         """Show that a video is done or has failed."""
         self._running.pop(outcome.task, None)
         self._finished += 1
@@ -39,7 +39,7 @@ class BatchProgress(ProgressDisplay):
             self._update_bar("videos", self._finished, self._videos)
 
 
-def _result_text(outcome: "Outcome") -> str:
+def _result_text(outcome: "VideoOutcome") -> str:
     """The result of a video in one line."""
     if outcome.error is not None:
         return f"failed: {outcome.error}"

@@ -1,7 +1,7 @@
-"""Workers on a Ray cluster: one a device, each with a model of its own, which does one item at a time.
+"""The engine that works on a Ray cluster: one worker per device, each with its own model, which takes one item at a time.
 
-Ray itself runs in a child (`driver`): it takes over signals and standard output, takes seconds to end, and leaves some of its
-processes behind when it is hurried. A child in a session of its own can be ended at once, with all that it has started.
+Ray itself runs in a child process (`driver`), because it takes over signals and standard output, takes seconds to end, and leaves
+some of its processes behind if it is hurried. A child in a session of its own can be ended at once, with all it has started.
 """
 
 import os
@@ -17,21 +17,22 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from virst_cli.engines.driver import DONE, ENDED, RAISED, TOLD, DriverRequest
-from virst_cli.engines.engine import Item, Make, OnItemProgress, Result
+from virst_cli.engines.driver import END, ERROR, PROGRESS, RESULT, DriverRequest
+from virst_cli.engines.engine import ItemT, MakeWork, OnItemProgress, ResultT
 from virst_cli.engines.processes import end_session
 from virst_cli.errors import UsageError, VirstError
 
-ERRORS = "driver.err"  # what the child says, and nobody needs to know as long as all goes well
+STDERR_FILE = "driver.err"  # the child's stderr, whose last line is shown only if the child dies
 
 
 @dataclass(frozen=True)
 class RayEngine:
-    """Spreads items over a cluster.
+    """Spreads items over a Ray cluster.
 
-    device: `auto` (its GPUs, where there are any), `cuda`, `cpu` or `mps`; address: of a cluster that runs, by default
-    $RAY_ADDRESS, else one is started for as long as the work takes; workers: at most so many; by default one a GPU, or
-    one a machine where no GPU is used.
+    device: `auto` (the cluster's GPUs if it has any, else its CPUs), `cuda`, `cpu` or `mps`.
+    address: address of a running cluster, by default $RAY_ADDRESS; if that is not set, a cluster is started on this machine
+        until the work is done.
+    workers: maximum number of workers; by default one per GPU, or one per machine if no GPU is used.
     """
 
     device: str = "auto"
@@ -39,31 +40,37 @@ class RayEngine:
     workers: int | None = None
 
     def __post_init__(self) -> None:
-        """Raises UsageError where Ray is not installed, or the device is one of a single machine."""
+        """Raises UsageError if Ray is not installed, or if the device is one of a single machine."""
         if find_spec("ray") is None:
             raise UsageError("--engine ray needs Ray, which is not installed: pip install 'virst[cluster]'")
         if ":" in self.device:
             kind = self.device.partition(":")[0]
-            raise UsageError(f"--device {self.device} is one device of one machine; on a cluster say --device {kind}")
+            raise UsageError(f"--device {self.device} names a device of one machine; on a cluster use --device {kind}")
 
     def map(
-        self, make: Make[Item, Result], items: Sequence[Item], tell: OnItemProgress
-    ) -> Generator[tuple[int, Result | VirstError], None, None]:
-        """As in `Engine`. Raises UsageError where the cluster can't be reached or has no such device."""
+        self, make_work: MakeWork[ItemT, ResultT], items: Sequence[ItemT], on_progress: OnItemProgress
+    ) -> Generator[tuple[int, ResultT | VirstError], None, None]:
+        """Yields (index, result) of every item; see `Engine.map`.
+
+        Raises UsageError if the cluster can't be reached or has no such device.
+        """
         address = self.address or os.environ.get("RAY_ADDRESS")
-        with _folder() as folder, _driver(folder, DriverRequest(make, items, self.device, address, self.workers, folder)) as said:
-            for kind, *message in said:
-                if kind == DONE:
-                    yield message[0], message[1]
-                elif kind == TOLD:
-                    tell(*message)
-                elif kind == RAISED:
-                    raise message[0]
+        with (
+            _ray_folder() as folder,
+            _driver(folder, DriverRequest(make_work, items, self.device, address, self.workers, folder)) as messages,
+        ):
+            for kind, *content in messages:
+                if kind == RESULT:
+                    yield content[0], content[1]
+                elif kind == PROGRESS:
+                    on_progress(*content)
+                elif kind == ERROR:
+                    raise content[0]
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
-    """Where Ray keeps its files, gone afterwards. Its sockets are in there, and a socket's path ends at 107 bytes."""
+def _ray_folder() -> Iterator[Path]:
+    """A temporary folder for Ray's files. It is right under /tmp because the path of a socket in it must not exceed 107 bytes."""
     folder = Path(tempfile.mkdtemp(prefix="virst-ray-", dir=None if os.name == "nt" else "/tmp"))
     try:
         yield folder
@@ -72,19 +79,19 @@ def _folder() -> Iterator[Path]:
 
 
 @contextmanager
-def _driver(folder: Path, errand: DriverRequest) -> Iterator[Iterator[tuple[Any, ...]]]:
-    """Starts the child and gives it its errand; what it says. Afterwards nothing runs that it has started."""
+def _driver(folder: Path, request: DriverRequest) -> Iterator[Iterator[tuple[Any, ...]]]:
+    """Starts the child process, sends it the request, and gives its messages. Ends all that it has started afterwards."""
     program = f"import sys; sys.path[:] = {sys.path!r}; from virst_cli.engines.driver import main; main()"
-    with (folder / ERRORS).open("wb") as errors:
+    with (folder / STDERR_FILE).open("wb") as stderr:
         child = subprocess.Popen(
             [sys.executable, "-c", program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=errors,
+            stderr=stderr,
             start_new_session=True,
         )
     try:
-        yield _said(child, folder, errand)
+        yield _messages(child, folder, request)
     finally:
         end_session(child.pid)
         child.kill()
@@ -94,14 +101,15 @@ def _driver(folder: Path, errand: DriverRequest) -> Iterator[Iterator[tuple[Any,
             pipe.close()
 
 
-def _said(child: "subprocess.Popen[bytes]", folder: Path, errand: DriverRequest) -> Iterator[tuple[Any, ...]]:
+def _messages(child: "subprocess.Popen[bytes]", folder: Path, request: DriverRequest) -> Iterator[tuple[Any, ...]]:
+    """Sends the request, then yields the child's messages up to END. Raises VirstError if the child dies before that."""
     assert child.stdin is not None
     assert child.stdout is not None
     try:
-        child.stdin.write(pickle.dumps(errand))
-        child.stdin.flush()  # and stays open: the child ends when it closes, that is with us
-        while (message := pickle.load(child.stdout))[0] != ENDED:
+        child.stdin.write(pickle.dumps(request))
+        child.stdin.flush()  # not closed: the child ends when its stdin closes, so it ends when this process does
+        while (message := pickle.load(child.stdout))[0] != END:
             yield message
-    except (EOFError, BrokenPipeError, pickle.UnpicklingError):  # it died, perhaps within a word
-        lines = (folder / ERRORS).read_text(errors="replace").splitlines() or ["it does not say why"]
-        raise VirstError(f"Ray has ended before its work: {lines[-1][:300]}") from None
+    except (EOFError, BrokenPipeError, pickle.UnpicklingError):  # the child died, perhaps in the middle of a message
+        lines = (folder / STDERR_FILE).read_text(errors="replace").splitlines() or ["it gave no reason"]
+        raise VirstError(f"Ray ended before the work was done: {lines[-1][:300]}") from None

@@ -1,6 +1,6 @@
-"""The child that talks to Ray: it gets an errand on standard input, and says on standard output how that goes.
+"""The child process that talks to Ray: it reads a request from standard input and writes messages to standard output.
 
-It ends, with all that it has started, when its standard input closes: whoever sent it is gone then.
+It ends, with all it has started, when its standard input closes, because then its parent process has ended.
 """
 
 import logging
@@ -19,18 +19,21 @@ from typing import IO, Any
 from virst_cli.engines.processes import end_session
 from virst_cli.errors import UsageError, VirstError
 
-# what it says: (DONE, index, result), (TOLD, index, stage, done, total), (RAISED, exception), (ENDED,)
-DONE, TOLD, RAISED, ENDED = "done", "told", "raised", "ended"
+# its messages: (RESULT, index, result), (PROGRESS, index, stage, done, total), (ERROR, exception), (END,)
+RESULT, PROGRESS, ERROR, END = "result", "progress", "error", "end"
 
-OBJECTS = 80_000_000  # bytes for objects in shared memory, the least that Ray takes: masks go to disk, not through Ray
-CONNECT_TIMEOUT = 5.0  # seconds that a cluster may take to open the door
+OBJECT_STORE_BYTES = 80_000_000  # of shared memory, about the least that Ray takes: masks go to disk, not through Ray
+CONNECT_TIMEOUT = 5.0  # seconds that a cluster may take to accept a connection
 
 
 @dataclass(frozen=True)
 class DriverRequest:
-    """What `RayEngine.map` was asked for. folder: where a cluster that is started here keeps its files."""
+    """The arguments and settings of `RayEngine.map`.
 
-    make: Any
+    folder: the folder for the files of a cluster that is started here.
+    """
+
+    make_work: Any
     items: Sequence[Any]
     device: str
     address: str | None
@@ -39,23 +42,26 @@ class DriverRequest:
 
 
 def main() -> None:
-    """The program of the child."""
+    """Runs the child process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # Ray prints what it likes
-    errand: DriverRequest = pickle.load(sys.stdin.buffer)
-    watch = threading.Thread(target=_end_with_sender, args=(errand.folder,))
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # everything that Ray prints goes to stderr and is not mixed with the messages
+    request: DriverRequest = pickle.load(sys.stdin.buffer)
+    watch = threading.Thread(target=_end_with_parent, args=(request.folder,))
     watch.start()
     try:
-        _run(errand, lambda *message: _say(answers, message))
-        _say(answers, (ENDED,))
+        _run(request, lambda *message: _send(output, message))
+        _send(output, (END,))
     except Exception as error:
-        _say(answers, (RAISED, error))
+        _send(output, (ERROR, error))
     watch.join()
 
 
-def _end_with_sender(folder: Path) -> None:
-    """Ends everything here, and itself, once the sender has gone; by kill -9 perhaps, and then nobody else clears up."""
+def _end_with_parent(folder: Path) -> None:
+    """Waits until the parent process has ended, then ends all processes here and deletes the folder.
+
+    A parent that was killed with SIGKILL could not do this itself.
+    """
     while os.read(0, 1):
         pass
     end_session(os.getpid())
@@ -63,32 +69,37 @@ def _end_with_sender(folder: Path) -> None:
     os._exit(1)
 
 
-def _say(answers: IO[bytes], message: tuple[Any, ...]) -> None:
+def _send(output: IO[bytes], message: tuple[Any, ...]) -> None:
+    """Writes a message, pickled."""
     try:
-        said = pickle.dumps(message)
+        data = pickle.dumps(message)
     except Exception:  # an exception that can't be pickled
-        said = pickle.dumps((RAISED, VirstError(one_line(message[-1]))))
-    answers.write(said)
-    answers.flush()
+        data = pickle.dumps((ERROR, VirstError(one_line(message[-1]))))
+    output.write(data)
+    output.flush()
 
 
-def _run(errand: DriverRequest, say: Callable[..., None]) -> None:
-    from virst_cli.engines.crew import Crew, places
+def _run(request: DriverRequest, send: Callable[..., None]) -> None:
+    """Runs the items on a pool of workers, and sends their progress and results."""
+    from virst_cli.engines.worker_pool import WorkerPool, worker_resources
 
-    ray = _connected(errand)
-    device, found = places(ray, errand.device, errand.workers)
-    crew = Crew(ray, errand.make, device, errand.items, lambda *told: say(TOLD, *told))
+    ray = _connected(request)
+    device, resources = worker_resources(ray, request.device, request.workers)
+    pool = WorkerPool(ray, request.make_work, device, request.items, lambda *progress: send(PROGRESS, *progress))
     try:
-        for index, result in crew.results(found[: len(errand.items)]):
-            say(DONE, index, result)
+        for index, result in pool.results(resources[: len(request.items)]):
+            send(RESULT, index, result)
     finally:
-        crew.dismiss()
-        if errand.address is not None:
-            ray.shutdown()  # the cluster goes on, and shall know that we have gone
+        pool.end()
+        if request.address is not None:
+            ray.shutdown()  # disconnects from a cluster that keeps running
 
 
-def _connected(errand: DriverRequest) -> Any:
-    """The module `ray`, connected to a cluster. Raises UsageError where there is none, VirstError where none can be started."""
+def _connected(request: DriverRequest) -> Any:
+    """The module `ray`, connected to a cluster.
+
+    Raises UsageError if the cluster can't be reached, and VirstError if Ray can't be imported or started.
+    """
     try:
         import ray
         import ray.util.scheduling_strategies
@@ -97,30 +108,34 @@ def _connected(errand: DriverRequest) -> Any:
             f"Ray can't be imported: {one_line(error)}; try pip install --force-reinstall 'virst[cluster]'"
         ) from error
     common = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if errand.address is None:
+    if request.address is None:
         try:
             ray.init(
-                address="local", include_dashboard=False, object_store_memory=OBJECTS, _temp_dir=str(errand.folder), **common
+                address="local",
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                _temp_dir=str(request.folder),
+                **common,
             )
-        except Exception as error:  # Ray raises many kinds, and says most of it in several lines
+        except Exception as error:  # Ray raises many types, most with messages of several lines
             raise VirstError(f"Ray can't start here: {one_line(error)}") from error
         return ray
     try:
-        _check_listening(errand.address)
-        ray.init(address=errand.address, **common)
+        _check_listening(request.address)
+        ray.init(address=request.address, **common)
     except Exception as error:
-        hint = "" if os.environ.get("RAY_AUTH_MODE") else "; where it wants a token, set RAY_AUTH_MODE=token"
-        raise UsageError(f"no Ray cluster can be reached at {errand.address}: {one_line(error)}{hint}") from error
+        hint = "" if os.environ.get("RAY_AUTH_MODE") else "; if the cluster requires a token, set RAY_AUTH_MODE=token"
+        raise UsageError(f"the Ray cluster at {request.address} can't be reached: {one_line(error)}{hint}") from error
     return ray
 
 
 def _check_listening(address: str) -> None:
-    """Raises OSError at once where nobody listens. Ray itself would try for two minutes."""
+    """Raises OSError at once if nothing listens at an address. Ray itself would try for two minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():
         socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT).close()
 
 
 def one_line(error: BaseException) -> str:
-    """What an exception says, without line breaks and not too long."""
+    """The message of an exception without line breaks, cut to 300 characters."""
     return " ".join(str(error).split())[:300]

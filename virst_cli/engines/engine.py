@@ -1,30 +1,37 @@
-"""What an engine is."""
+"""The interface of an engine."""
 
 from collections.abc import Callable, Generator, Sequence
 from typing import Protocol, TypeVar
 
 from virst_cli.errors import VirstError
+from virst_cli.stages import OnProgress
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
 
-OnProgress = Callable[[str, int, int], None]  # stage, how much of it is done, of how much
-Work = Callable[[Item, OnProgress], Result]
-Make = Callable[[str], Work[Item, Result]]  # from the name of a device, as `--device` takes it
-OnItemProgress = Callable[[int, str, int, int], None]  # index of the item, then as in Report
+Work = Callable[[ItemT, OnProgress], ResultT]
+"""Works on one item, reports its progress, and returns its result."""
+
+MakeWork = Callable[[str], Work[ItemT, ResultT]]
+"""Makes the `Work` of a worker, given the name of its device as `--device` takes it."""
+
+OnItemProgress = Callable[[int, str, int, int], None]
+"""Called with the index of an item, then as `OnProgress`: the stage, how much of it is done, and how much there is."""
 
 
 class Engine(Protocol):
-    """Maps a function over items."""
+    """Runs a function on many items."""
 
     def map(
-        self, make: Make[Item, Result], items: Sequence[Item], tell: OnItemProgress
-    ) -> Generator[tuple[int, "Result | VirstError"], None, None]:
-        """(index, result) of every item, in the order in which they are done.
+        self, make_work: MakeWork[ItemT, ResultT], items: Sequence[ItemT], on_progress: OnItemProgress
+    ) -> Generator[tuple[int, "ResultT | VirstError"], None, None]:
+        """Yields (index, result) of every item, in the order in which they finish. Closing the generator ends all workers.
 
-        make: called once in every worker, with the device that it has; its result is called with the worker's items, one
-        at a time. Both, the items and the results can be pickled. tell: hears how far the items are, now and then.
-        A `VirstError` in place of a result says that workers died over this item; the others go on.
-        Raises whatever `make` or its result raises, and ends the work. It is a generator: closing it ends all workers.
+        make_work: called once in every worker; what it returns is called with the worker's items, one at a time.
+        items: they, `make_work` and the results must be picklable.
+        on_progress: called now and then with the progress of the items.
+
+        A `VirstError` in place of a result means that workers died while they worked on this item; the other items continue.
+        Raises whatever `make_work` or the work raises, and then ends all workers.
         """
         ...

@@ -1,22 +1,22 @@
-"""One worker: this process. Items are done in their order."""
+"""The engine that works in this process, on one item after another."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from virst_cli.engines.engine import Item, Make, OnItemProgress, Result
+from virst_cli.engines.engine import ItemT, MakeWork, OnItemProgress, ResultT
 
 
 @dataclass(frozen=True)
 class LocalEngine:
-    """Does everything here. device: as `--device` takes it."""
+    """Works in this process. device: as `--device` takes it."""
 
     device: str = "auto"
 
     def map(
-        self, make: Make[Item, Result], items: Sequence[Item], tell: OnItemProgress
-    ) -> Generator[tuple[int, Result], None, None]:
-        """As in `Engine`."""
-        work = make(self.device)
+        self, make_work: MakeWork[ItemT, ResultT], items: Sequence[ItemT], on_progress: OnItemProgress
+    ) -> Generator[tuple[int, ResultT], None, None]:
+        """Yields (index, result) of every item in order; see `Engine.map`."""
+        work = make_work(self.device)
         for index, item in enumerate(items):
-            yield index, work(item, partial(tell, index))
+            yield index, work(item, partial(on_progress, index))

@@ -1,4 +1,4 @@
-"""Ends a process with all that it has started, whatever they do: Ray starts a dozen, and not all of them listen."""
+"""Ends a process and all processes it has started. Ray starts about a dozen, and some of them ignore requests to end."""
 
 import os
 import signal
@@ -8,30 +8,30 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-PATIENCE = 1.0  # seconds for the killed to be gone: on a busy machine even that takes its turn
-PAUSE = 0.01  # seconds
+END_TIMEOUT = 1.0  # seconds that killed processes may take to end; on a busy machine that is not at once
+POLL_INTERVAL = 0.01  # seconds between two checks
 
 
 def end_session(leader: int) -> None:
-    """Kills all processes of the session that `leader` has begun, and what they have started, but never ourselves."""
-    if os.name == "nt":  # Ray ties its processes to the one that has started it there
+    """Kills all processes of a session and their descendants, except this process. leader: process id of the session."""
+    if os.name == "nt":  # on Windows Ray's processes end with the process that has started them
         return
-    doomed: set[int] = set()
-    deadline = time.monotonic() + PATIENCE
+    to_kill: set[int] = set()
+    deadline = time.monotonic() + END_TIMEOUT
     while time.monotonic() < deadline:
         parents = _parents()
-        doomed |= _session(leader, parents) - {os.getpid()}  # again: one may have started another in the meantime
-        living = doomed & parents.keys()
+        to_kill |= _session(leader, parents) - {os.getpid()}  # again, because one may have started another meanwhile
+        living = to_kill & parents.keys()
         if not living:
             return
         for pid in living:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-        time.sleep(PAUSE)
+        time.sleep(POLL_INTERVAL)
 
 
 def _session(leader: int, parents: Mapping[int, int]) -> set[int]:
-    """Processes of a session, and their descendants, who may have begun sessions of their own."""
+    """Processes of a session and their descendants, some of which may be in other sessions."""
     found = {pid for pid in parents if _session_of(pid) == leader}
     more = found
     while more:
@@ -41,13 +41,14 @@ def _session(leader: int, parents: Mapping[int, int]) -> set[int]:
 
 
 def _session_of(pid: int) -> int | None:
+    """The session of a process; None if it has ended or may not be inspected."""
     with suppress(ProcessLookupError, PermissionError):
         return os.getsid(pid)
     return None
 
 
 def _parents() -> dict[int, int]:
-    """The parent of every living process; a dead one that nobody has taken notice of yet does not count."""
+    """The parent of every living process, by process id. Zombies do not count as living."""
     if Path("/proc/self/stat").exists():
         parents = {}
         for stat in Path("/proc").glob("[0-9]*/stat"):

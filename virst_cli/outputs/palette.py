@@ -1,6 +1,6 @@
-"""A colour for every sentence, told apart by colour-blind eyes too: Okabe and Ito's set, then whatever is far from all.
+"""A colour for every sentence: Okabe and Ito's palette, which is safe for colour-blind viewers, then colours far from all others.
 
-Okabe & Ito, "Color Universal Design" (2008). Their black is left out (it vanishes in video), white stands last.
+Okabe & Ito, "Color Universal Design" (2008). Their black is left out because it can't be seen in dark video; white comes last.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from virst_cli.errors import UsageError
 
 Colour = tuple[int, int, int]
 
-# sky blue first: people, animals, roads and plants are seldom blue, so one sentence alone stands out on most videos
+# sky blue first: people, animals, roads and plants are seldom blue, so the colour of a single sentence stands out
 OKABE_ITO: dict[str, Colour] = {
     "sky-blue": (86, 180, 233),
     "orange": (230, 159, 0),
@@ -25,12 +25,12 @@ OKABE_ITO: dict[str, Colour] = {
     "blue": (0, 114, 178),
     "white": (255, 255, 255),
 }
-LEVELS = (0, 51, 102, 153, 204, 255)  # of each channel, for further colours
-DARKEST = 0.45  # lightness (OKLab) below which a line is lost in shadows
+LEVELS = (0, 51, 102, 153, 204, 255)  # of each channel, from which further colours are made
+MIN_LIGHTNESS = 0.45  # OKLab lightness of further colours; darker lines can't be seen in shadows
 
 
 def parse_colour(text: str) -> Colour:
-    """A colour from `#rrggbb`, a name of the palette, or a CSS name. Raises `UsageError`."""
+    """A colour from `#rrggbb`, a name of the palette, or a CSS name. Raises `UsageError` for any other text."""
     name = text.strip().lower()
     if name in OKABE_ITO:
         return OKABE_ITO[name]
@@ -38,26 +38,26 @@ def parse_colour(text: str) -> Colour:
         return ImageColor.getrgb(name)[:3]
     except ValueError:
         names = ", ".join(OKABE_ITO)
-        raise UsageError(f"--color {text!r} is no colour; give #rrggbb or a name: {names}") from None
+        raise UsageError(f"--color {text!r} is not a colour; give #rrggbb or a name such as {names}") from None
 
 
 def colours(count: int, chosen: Sequence[Colour] = ()) -> list[Colour]:
-    """One colour a sentence: those chosen first, then the palette, then new ones as far from all others as can be.
+    """`count` colours: the chosen ones first, then those of the palette, then new ones as far from all others as possible.
 
     >>> colours(2)
     [(86, 180, 233), (230, 159, 0)]
     """
-    given = list(chosen) + [colour for colour in OKABE_ITO.values() if colour not in chosen]
-    if count > len(given):
-        given += _farther(given, count - len(given))
-    return given[:count]
+    found = list(chosen) + [colour for colour in OKABE_ITO.values() if colour not in chosen]
+    if count > len(found):
+        found += _more_colours(found, count - len(found))
+    return found[:count]
 
 
-def _farther(given: Sequence[Colour], count: int) -> list[Colour]:
-    """New colours, each the one farthest (in OKLab, where distance is what eyes see) from all before it."""
+def _more_colours(given: Sequence[Colour], count: int) -> list[Colour]:
+    """New colours, each as far as possible from all before it, measured in OKLab, where distance matches what people see."""
     pool = np.array(list(product(LEVELS, repeat=3)))
     labs = _oklab(pool)
-    pool, labs = pool[labs[:, 0] >= DARKEST], labs[labs[:, 0] >= DARKEST]
+    pool, labs = pool[labs[:, 0] >= MIN_LIGHTNESS], labs[labs[:, 0] >= MIN_LIGHTNESS]
     nearest = np.min(np.linalg.norm(labs[:, None] - _oklab(np.array(given))[None], axis=-1), axis=1)
     found: list[Colour] = []
     for _ in range(count):
@@ -69,7 +69,7 @@ def _farther(given: Sequence[Colour], count: int) -> list[Colour]:
 
 
 def _oklab(rgb: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(n, 3) sRGB 0..255 in OKLab: lightness, green-red, blue-yellow. Ottosson (2020)."""
+    """Converts colours (n, 3) from sRGB 0..255 to OKLab: lightness, green-red, blue-yellow. Ottosson (2020)."""
     value = rgb / 255
     linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
     to_lms = np.array(

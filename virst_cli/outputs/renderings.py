@@ -1,7 +1,7 @@
-"""The pictures of a run, made while segmenting or later from its record: overlay, mask video, PNGs, cutout.
+"""Writes the renderings of a run: overlays, mask videos, PNG files and cutouts.
 
-Every one is a sink: it takes the run frame by frame, and its file has its name only once it is whole. With several
-sentences each has files of its own, and `all.overlay.mp4` shows them together. An older file is replaced.
+They are written frame by frame, during the run or later from its record, and a file gets its name only once it is complete. With
+several sentences, each has its own files, and `all.overlay.mp4` shows all of them. Older files are replaced.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,13 +14,13 @@ from types import TracebackType
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from virst_cli.errors import OutputError, UsageError
 from virst_cli.files.atomic import writing
+from virst_cli.outputs.arrays import Mask, Masks, Picture, Rgb
 from virst_cli.outputs.masks_jsonl import RecordRow
 from virst_cli.outputs.names import ALL, slugs
-from virst_cli.outputs.overlay import OPACITY, Masks, Overlay, Rgb
+from virst_cli.outputs.overlay import OPACITY, Overlay
 from virst_cli.outputs.palette import Colour, colours
 from virst_cli.outputs.png import PngFolder
 from virst_cli.outputs.style import DEFAULT, Style
@@ -29,56 +29,65 @@ from virst_cli.video.video import Frame
 from virst_cli.video.write import VideoWriter
 
 FORMATS = {"overlay": ".overlay.mp4", "mask-video": ".mask.mp4", "png": "", "cutout": ".cutout.mov"}
-Image = NDArray[np.uint8]
 
 
 def parse_formats(texts: Sequence[str]) -> list[str]:
-    """The formats in a repeated option of names joined by commas, in FORMATS' order. Raises `UsageError`."""
+    """The formats that a repeated option names, in the order of FORMATS. Raises `UsageError` if there is none, or an unknown one.
+
+    texts: each one or more names, joined by commas.
+    """
     names = {name.strip() for text in texts for name in text.lower().split(",") if name.strip()}
     if not names or names - FORMATS.keys():
-        raise UsageError(f"--format {','.join(texts)!r}: give one or more of {', '.join(FORMATS)}, joined by commas")
+        raise UsageError(f"--format {','.join(texts)!r} is not valid; give one or more of {', '.join(FORMATS)}, joined by commas")
     return [name for name in FORMATS if name in names]
 
 
 def planned(folder: Path, sentences: Sequence[str], formats: Sequence[str]) -> list[Path]:
-    """The files and folders that `Renderings` would write, in its order."""
+    """The files and folders that `Renderings` writes, in the same order."""
     return [path for path, _, _ in _plan(folder, sentences, formats)]
 
 
 def render(rows: Iterable[RecordRow], frames: Iterable[Frame], renderings: "Renderings") -> None:
-    """Renders a record, or the part of it that was kept, on the frames of its video. Closing is left to the caller.
+    """Writes the renderings of rows that are already in a record. The caller closes `renderings`.
 
-    Raises `OutputError` where the two are not of one video.
+    rows: of a record, or of the part of it that is kept.
+    frames: of its video, from the first one on.
+
+    Raises `OutputError` if the frames are not those of the record's video.
     """
     pictures = iter(frames)
     for row in rows:
         frame = next(pictures, None)
         if frame is None:
-            raise OutputError(f"the video ends after {row.index} frames, the record goes on; is it the same video?")
+            raise OutputError(f"the video ends after {row.index} frames, but the record has more; is it the same video?")
         if frame.rgb.shape[:2] != row.masks.shape[1:]:
             (height, width), (mask_height, mask_width) = frame.rgb.shape[:2], row.masks.shape[1:]
-            raise OutputError(f"the video is {width}x{height}, its masks are {mask_width}x{mask_height}; is it the same video?")
+            sizes = f"the video is {width}x{height}, but the masks are {mask_width}x{mask_height}"
+            raise OutputError(f"{sizes}; is it the same video?")
         renderings.write(row.index, frame.time, frame.rgb, row.masks)
 
 
 class _Writer(Protocol):
-    """What VideoWriter and PngFolder have in common."""
+    """Writes pictures; implemented by `VideoWriter` and `PngFolder`."""
 
-    def write(self, image: Image, time: float) -> None:
-        """Adds a picture; time: seconds."""
+    def write(self, image: Picture, time: float) -> None:
+        """Adds a picture. time: in seconds."""
 
 
 @dataclass(frozen=True)
 class _Sink:
-    """A file being written, and how a frame becomes its picture."""
+    """A file that is being written.
+
+    picture: makes the picture of a frame from the frame and its masks.
+    """
 
     path: Path
     writer: _Writer
-    picture: Callable[[Rgb, Masks], Image]
+    picture: Callable[[Rgb, Masks], Picture]
 
 
 class Renderings:
-    """All pictures of one run. Leaving its `with` block with an exception leaves none that is not whole."""
+    """Writes all renderings of a run. An exception in its `with` block leaves older files and no incomplete ones."""
 
     def __init__(
         self,
@@ -95,43 +104,52 @@ class Renderings:
         audio: AudioTrack | None = None,
         start: float = 0.0,
     ) -> None:
-        """Opens every file. The caller holds the folder's `Lock`.
+        """Opens all files. The caller holds the folder's `Lock`.
 
-        sentences: of the masks, in their order.
-        formats: names of FORMATS.
+        folder: the folder for the files, which is created.
+        sentences: in the order of the masks.
+        formats: names from FORMATS.
         size: (W, H) of the frames.
-        rate: frames per second.
-        style, opacity, label: of overlays, see `Overlay`.
-        chosen: colours of the first sentences; the others get the usual ones.
-        audio: sound that overlays carry; None for none.
+        rate: of the frames, per second.
+        style, opacity, label: of the overlays; see `Overlay`.
+        chosen: colours of the first sentences; the others get colours of the palette.
+        audio: sound for the overlays; None for none.
         start: seconds; this time of the source becomes 0 in videos.
+
+        Raises `OutputError` or `DiskFull` if a file can't be written.
         """
         self._size = size
         self._sentences = sentences
         self._colours = colours(len(sentences), chosen)
-        self._look = partial(Overlay, size, style=style, opacity=opacity, label=label)
-        self._video = partial(VideoWriter, rate=rate, start=start)
-        self._overlay_video = partial(self._video, size=style.size(*size), audio=audio)
+        self._new_overlay = partial(Overlay, size, style=style, opacity=opacity, label=label)
+        self._new_video = partial(VideoWriter, rate=rate, start=start)
+        self._new_overlay_video = partial(self._new_video, size=style.size(*size), audio=audio)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        # a stack, because it closes all, and once one can't be closed the rest are told to leave nothing
+        # an ExitStack closes all files, and if one can't be closed, the others delete theirs
         self._open = ExitStack()
         try:
-            self._sinks = [self._sink(*planned) for planned in _plan(folder, sentences, formats)]
+            self._sinks = [self._sink(*file) for file in _plan(folder, sentences, formats)]
         except BaseException as error:
             self._open.__exit__(type(error), error, error.__traceback__)
             raise
 
     def write(self, index: int, time: float, rgb: Rgb, masks: Masks) -> None:
-        """Adds a frame to every file. time: seconds; rgb: (H, W, 3) uint8; masks: (n, H, W) bool, one a sentence."""
+        """Adds a frame to all files. Raises `ValueError` if its arrays do not fit the run.
+
+        index: of the frame, for messages.
+        time: in seconds.
+        rgb: (H, W, 3) uint8.
+        masks: (n, H, W) bool, one per sentence.
+        """
         width, height = self._size
         if rgb.shape != (height, width, 3) or masks.shape != (len(self._sentences), height, width):
-            raise ValueError(f"frame {index}: {rgb.shape} and masks {masks.shape} are not of {width}x{height} pixels")
+            raise ValueError(f"frame {index}: shapes {rgb.shape} and {masks.shape} do not fit {width}x{height} pixels")
         for sink in self._sinks:
             sink.writer.write(sink.picture(rgb, masks), time)
 
     def close(self) -> list[Path]:
-        """Gives every file its name. Returns them."""
+        """Completes all files, gives them their names, and returns them."""
         self._open.close()
         return [sink.path for sink in self._sinks]
 
@@ -139,25 +157,30 @@ class Renderings:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._open.__exit__(kind, error, trace)  # which closes too, if `close` was not called
+        self._open.__exit__(kind, error, trace)  # closes the files if `close` was not called
 
     def _sink(self, path: Path, kind: str, which: slice) -> _Sink:
-        """Opens one file, for the sentences `which`."""
+        """Opens one file.
+
+        path: its final path.
+        kind: its format, from FORMATS.
+        which: the sentences that it shows.
+        """
         if kind == "overlay":
-            paint = self._look(self._sentences[which], self._colours[which]).paint
-            video = self._open.enter_context(self._overlay_video(path))
+            paint = self._new_overlay(self._sentences[which], self._colours[which]).paint
+            video = self._open.enter_context(self._new_overlay_video(path))
             return _Sink(path, video, lambda rgb, masks: paint(rgb, masks[which]))
         if kind == "png":
             return _Sink(path, self._open.enter_context(PngFolder(path)), lambda rgb, masks: _mask(masks[which][0]))
         if kind == "mask-video":
-            video = self._open.enter_context(self._video(path, size=self._size, pixels="gray"))
+            video = self._open.enter_context(self._new_video(path, size=self._size, pixels="gray"))
             return _Sink(path, video, lambda rgb, masks: _mask(masks[which][0]))
-        video = self._open.enter_context(self._video(path, size=self._size, pixels="rgba"))
+        video = self._open.enter_context(self._new_video(path, size=self._size, pixels="rgba"))
         return _Sink(path, video, lambda rgb, masks: _cutout(rgb, masks[which][0]))
 
 
 def _plan(folder: Path, sentences: Sequence[str], formats: Sequence[str]) -> Iterator[tuple[Path, str, slice]]:
-    """Each file, its format, and the sentences it shows."""
+    """Yields the path of each file, its format, and the sentences that it shows."""
     names = slugs(sentences)
     for kind in formats:
         for number, name in enumerate(names):
@@ -166,13 +189,13 @@ def _plan(folder: Path, sentences: Sequence[str], formats: Sequence[str]) -> Ite
             yield folder / (ALL + FORMATS[kind]), kind, slice(None)
 
 
-def _mask(mask: Masks) -> Image:
-    """0 and 255, (H, W)."""
-    grey: Image = mask.view(np.uint8) * np.uint8(255)
+def _mask(mask: Mask) -> Picture:
+    """A mask as a grey picture, (H, W), of 0 and 255."""
+    grey: Picture = mask.view(np.uint8) * np.uint8(255)
     return grey
 
 
-def _cutout(rgb: Rgb, mask: Masks) -> Image:
-    """RGBA, (H, W, 4). What is cut away is black, not merely transparent: nobody can bring it back."""
+def _cutout(rgb: Rgb, mask: Mask) -> Picture:
+    """The cutout of an object, RGBA, (H, W, 4). The rest is black and not only transparent, so it can't be recovered."""
     alpha = _mask(mask)
     return np.dstack([rgb & alpha[..., None], alpha])

@@ -1,7 +1,7 @@
-"""A mask as text: COCO's compressed run-length encoding.
+"""Encodes masks as text and decodes them: COCO's compressed run-length encoding (RLE).
 
-Encoding is pycocotools'. Decoding is ours: for runs that stop short of the mask's end, pycocotools returns memory that
-nobody wrote, and a record read from disk must be refused instead.
+pycocotools encodes, but does not decode: if the runs end before the mask does, it returns uninitialised memory, and damaged text
+must be refused instead.
 """
 
 from collections.abc import Mapping
@@ -12,41 +12,46 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco
 
 from virst_cli.errors import OutputError
+from virst_cli.outputs.arrays import Mask
 
-MAX_PIXELS = 1 << 28  # 16384 x 16384; a longer claim is damage or a bomb
-MAX_RUN_CHARACTERS = 6  # characters a run takes: 5 bits each, and MAX_PIXELS with its sign needs 30
+MAX_PIXELS = 1 << 28  # 16384 x 16384; a larger size is damage, or made to exhaust memory
+MAX_RUN_CHARACTERS = 6  # per run: each character holds 5 bits, and MAX_PIXELS with its sign needs 30
 
 
 class Rle(TypedDict):
-    """COCO's object: size (H, W), and the lengths of the runs, background first, column by column, as ASCII text."""
+    """A mask in COCO's format.
+
+    size: [H, W].
+    counts: lengths of the runs, column by column, background first, as ASCII text.
+    """
 
     size: list[int]
     counts: str
 
 
-def encode(mask: NDArray[np.bool_]) -> Rle:
-    """The RLE of a mask of shape (H, W)."""
+def encode(mask: Mask) -> Rle:
+    """The RLE of a mask, (H, W) bool."""
     height, width = mask.shape
     counts = coco.encode(np.asfortranarray(mask, dtype=np.uint8))["counts"]
-    assert isinstance(counts, bytes)  # as compressed ones are
+    assert isinstance(counts, bytes)  # because the RLE is compressed
     return {"size": [height, width], "counts": counts.decode("ascii")}
 
 
-def decode(rle: Mapping[str, Any]) -> NDArray[np.bool_]:
-    """The mask, (H, W) bool, of an RLE. Raises `OutputError` for anything that does not fill the mask exactly."""
+def decode(rle: Mapping[str, Any]) -> Mask:
+    """The mask of an RLE, (H, W) bool. Raises `OutputError` if the RLE is damaged."""
     height, width = _size(rle)
     lengths = _lengths(rle.get("counts"))
-    # each length is checked before they are added: a sum of huge lengths could wrap around to the right number
+    # each length is checked first, because a sum of huge lengths could overflow to the right number
     if (lengths < 0).any() or (lengths > height * width).any() or lengths.sum() != height * width:
         raise OutputError(f"damaged RLE: its runs do not add up to {height} x {width} pixels")
-    runs = np.arange(len(lengths)) % 2 == 1  # background and mask in turn
+    runs = np.arange(len(lengths)) % 2 == 1  # runs of background and object alternate
     return np.ascontiguousarray(np.repeat(runs, lengths).reshape(width, height).T)
 
 
 def _size(rle: Mapping[str, Any]) -> tuple[int, int]:
-    """(H, W), or an error."""
+    """The size (H, W) of an RLE. Raises `OutputError` if it is not a valid size."""
     size = rle.get("size") if isinstance(rle, Mapping) else None
-    # bool is an int in Python, and [true, true] is no size
+    # type() and not isinstance(), because True is an int too
     if not isinstance(size, list) or len(size) != 2 or any(type(n) is not int or n < 1 for n in size):
         raise OutputError("damaged RLE: its size must be [height, width]")
     if size[0] * size[1] > MAX_PIXELS:
@@ -55,16 +60,19 @@ def _size(rle: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def _lengths(counts: object) -> NDArray[np.int64]:
-    """Run lengths from COCO's text: characters of 5 bits, lowest first, bit 6 says more follow; from the fourth run on,
-    a run is stored as its difference to the one two before."""
+    """Run lengths from COCO's text. Raises `OutputError` if the text is damaged.
+
+    Each character is 48 plus 6 bits: 5 bits of the number, lowest first, then a bit that is set if more characters follow.
+    From the fourth run on, a run is stored as the difference to the second run before it.
+    """
     if not isinstance(counts, str) or not counts:
         raise OutputError("damaged RLE: its counts must be text")
     codes = np.frombuffer(counts.encode("utf-8", "replace"), np.uint8).astype(np.int64) - 48
     if codes.min() < 0 or codes.max() > 63:
-        raise OutputError("damaged RLE: its counts hold a character that COCO's do not")
+        raise OutputError("damaged RLE: its counts hold a character that COCO does not use")
     ends = np.flatnonzero(codes < 32)
     if not ends.size or ends[-1] != codes.size - 1:
-        raise OutputError("damaged RLE: its counts break off")
+        raise OutputError("damaged RLE: its counts are incomplete")
     starts = np.concatenate([[0], ends[:-1] + 1])
     widths = ends - starts + 1
     if widths.max() > MAX_RUN_CHARACTERS:
@@ -74,5 +82,5 @@ def _lengths(counts: object) -> NDArray[np.int64]:
     negative = codes[ends] & 16 != 0
     lengths[negative] -= 1 << (5 * widths[negative])
     lengths[1::2] = np.cumsum(lengths[1::2])
-    lengths[2::2] = np.cumsum(lengths[2::2])  # the first run stands alone
+    lengths[2::2] = np.cumsum(lengths[2::2])  # the first run is never the base of a difference
     return lengths

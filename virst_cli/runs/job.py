@@ -27,7 +27,7 @@ class Request:
     """What was asked, as it was typed.
 
     start, end: seconds; chunk: frames that share anchors, None: as many as suit the model; formats: of the renderings;
-    max_memory: bytes, which decide nothing about the masks.
+    max_memory: bytes, which decide nothing about the masks; folder: of the run, by default named after the video.
     """
 
     video: Path
@@ -42,14 +42,19 @@ class Request:
     max_memory: int | None = None
     start: float = 0.0
     end: float | None = None
+    folder: Path | None = None
 
 
 class Job:
     """A request that can be met."""
 
-    def __init__(self, request: Request) -> None:
-        """Raises UsageError, VideoError, SentenceError or WeightsError, whichever is the first reason why it can't be met."""
+    def __init__(self, request: Request, prompt_builder: PromptBuilder | None = None) -> None:
+        """Raises UsageError, VideoError, SentenceError or WeightsError, whichever is the first reason why it can't be met.
+
+        prompt_builder: of the request's model, where it is open already.
+        """
         self.request = request
+        self._prompt_builder = prompt_builder
         self.formats = parse_formats(request.formats)
         _check_range(request)
         self.video = Video.open(request.video)
@@ -61,8 +66,8 @@ class Job:
         if not request.sentences:
             raise UsageError('no sentence given; say what to find, e.g. "the dog that jumps last"')
         for sentence in request.sentences:
-            self.prompts.normalise(sentence)
-        self.folder = run_folder(request.video, request.output)
+            self.prompt_builder.normalise(sentence)
+        self.folder = request.folder or run_folder(request.video, request.output)
 
     @property
     def info(self) -> VideoInfo:
@@ -70,14 +75,14 @@ class Job:
         return self.video.info
 
     @cached_property
-    def prompts(self) -> PromptBuilder:
+    def prompt_builder(self) -> PromptBuilder:
         """The model's tokenizer with its templates."""
-        return PromptBuilder.from_file(self.model / "tokenizer.json")
+        return self._prompt_builder or PromptBuilder.from_file(self.model / "tokenizer.json")
 
     @property
     def unknown_words(self) -> list[str]:
         """Words of the sentences that the model has never seen, each once."""
-        return list(dict.fromkeys(word for text in self.request.sentences for word in self.prompts.unknown_words(text)))
+        return list(dict.fromkeys(word for text in self.request.sentences for word in self.prompt_builder.unknown_words(text)))
 
     @property
     def expected_frames(self) -> int | None:
@@ -94,7 +99,7 @@ class Job:
         """Everything that a run leaves: renderings, then the record."""
         return [*self.pictures, self.folder / MASKS_FILE, self.folder / RUN_FILE]
 
-    def manifest(self, *, model: str, device: str, dtype: str, chunk: int) -> dict[str, Any]:
+    def recorded_request(self, *, model: str, device: str, dtype: str, chunk: int) -> dict[str, Any]:
         """What decides about the masks, and so whether frames of an interrupted run may be used."""
         request, info = self.request, self.info
         video = {"size": [info.height, info.width], "rate": f"{info.rate.numerator}/{info.rate.denominator}"}

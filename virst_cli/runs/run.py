@@ -61,8 +61,8 @@ class Run:
             job.model, device=request.device, dtype=request.dtype, chunk=request.chunk, faithful=request.faithful,
             max_memory=request.max_memory, many=False,
         )  # fmt: skip
-        self.manifest = {
-            **job.manifest(model=self.segmenter.name, device=self.device, dtype=self.dtype, chunk=self.segmenter.chunk),
+        self.recorded_request = {
+            **job.recorded_request(model=self.segmenter.name, device=self.device, dtype=self.dtype, chunk=self.segmenter.chunk),
             "versions": versions(),
         }
 
@@ -79,10 +79,10 @@ class Run:
     def segment(self, *, overwrite: bool = False, resume: bool = False) -> Result:
         """Does the job. Raises OutputError where a run stands that neither flag allows to touch."""
         job = self.job
-        if resume and not overwrite and (finished := Record.find(job.folder, self.manifest)):
+        if resume and not overwrite and (finished := Record.find(job.folder, self.recorded_request)):
             return self._render_missing(finished)
         before = _pictures_of(job.folder)
-        with RecordWriter.open(job.folder, self.manifest, overwrite=overwrite, resume=resume) as record:
+        with RecordWriter.open(job.folder, self.recorded_request, overwrite=overwrite, resume=resume) as record:
             going_on = self._state(record)
             frames = VideoFrames(job.video, job.request.start, job.request.end)
             with self._renderings(job.formats) as renderings:
