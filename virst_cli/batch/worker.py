@@ -10,7 +10,7 @@ from virst_cli.files.shown import shown
 from virst_cli.machine.out_of_memory import as_virst_error
 from virst_cli.outputs.record import RUN_FILE, Record
 from virst_cli.runs.job import Job, Request
-from virst_cli.runs.run import Result, Run
+from virst_cli.runs.run import Run, RunResult
 from virst_cli.segmenter.load import load
 from virst_cli.stages import OnProgress
 
@@ -48,7 +48,7 @@ class Worker:
             error=result.warning if self._settings.strict else None,
         )
 
-    def _segment(self, task: Task, folder: Path, on_progress: OnProgress) -> Result:
+    def _segment(self, task: Task, folder: Path, on_progress: OnProgress) -> RunResult:
         settings = self._settings
         request = Request(
             task.video, task.sentences, folder=folder, formats=settings.formats, model=self._model, device=self._device,

@@ -13,7 +13,7 @@ from virst_cli.commands.options import AsJson, Chunk, Device, Dtype, Faithful, F
 
 if TYPE_CHECKING:
     from virst_cli.runs.job import Job
-    from virst_cli.runs.run import Result
+    from virst_cli.runs.run import RunResult
 
 EPILOG = """\b
 Examples:
@@ -90,7 +90,7 @@ def segment(
         raise typer.Exit(NOTHING_FOUND)
 
 
-def _run(job: "Job", *, overwrite: bool, resume: bool, quiet: bool) -> "Result":
+def _run(job: "Job", *, overwrite: bool, resume: bool, quiet: bool) -> "RunResult":
     from virst_cli.commands.progress import Progress
     from virst_cli.runs.run import Run
 

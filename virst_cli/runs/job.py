@@ -1,7 +1,6 @@
-"""What is to be segmented, checked before anything heavy is imported: the video opens, the sentences can be asked, the
-model is here.
+"""A job: one request, checked before anything heavy is imported. The video opens, the model is here, the sentences can be asked.
 
-Every mistake that a user can make shows up here, in a second and before a weight is read.
+Every mistake that a user can make shows up here, within a second and before a weight is read.
 """
 
 from collections.abc import Sequence
@@ -24,34 +23,31 @@ from virst_cli.video.video import Video, VideoInfo
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked, as it was typed.
+    """What a user asks of one video."""
 
-    start, end: seconds; chunk: frames that share anchors, None: as many as suit the model; formats: of the renderings;
-    max_memory: bytes, which decide nothing about the masks; folder: of the run, by default named after the video.
-    """
-
-    video: Path
+    video: Path  # a file, or a folder of frames
     sentences: Sequence[str]
-    output: Path = Path()
+    output: Path = Path()  # folder in which the run folder is created
     formats: Sequence[str] = ("overlay",)
-    model: str | None = None
+    model: str | None = None  # as `--model` has it; None for the best one that is installed
     device: str = "auto"
     dtype: str = "auto"
-    chunk: int | None = None
-    faithful: bool = False
-    max_memory: int | None = None
-    start: float = 0.0
-    end: float | None = None
-    folder: Path | None = None
+    chunk: int | None = None  # frames that share anchors; None for what suits the model
+    faithful: bool = False  # resize frames exactly as the published code does
+    max_memory: int | None = None  # bytes; masks do not depend on it
+    start: float = 0.0  # seconds
+    end: float | None = None  # seconds; None for the end of the video
+    folder: Path | None = None  # the run folder; None for `<video>.virst` in `output`
 
 
 class Job:
-    """A request that can be met."""
+    """A request that has been checked."""
 
     def __init__(self, request: Request, prompt_builder: PromptBuilder | None = None) -> None:
-        """Raises UsageError, VideoError, SentenceError or WeightsError, whichever is the first reason why it can't be met.
+        """Checks a request.
 
-        prompt_builder: of the request's model, where it is open already.
+        prompt_builder: of the request's model, if it is open already.
+        Raises UsageError, VideoError, SentenceError or WeightsError for the first thing that is wrong.
         """
         self.request = request
         self._prompt_builder = prompt_builder
@@ -60,11 +56,11 @@ class Job:
         self.video = Video.open(request.video)
         if self.info.duration is not None and request.start > self.info.duration:
             raise VideoError(
-                f"{shown(request.video)} lasts {self.info.duration:g} seconds; --start {request.start:g} is beyond its end"
+                f"--start {request.start:g} lies beyond {shown(request.video)}, which lasts {self.info.duration:g} seconds"
             )
         self.model = find_model(request.model)
         if not request.sentences:
-            raise UsageError('no sentence given; say what to find, e.g. "the dog that jumps last"')
+            raise UsageError('no sentence given; say what to find, for example "the dog that jumps last"')
         for sentence in request.sentences:
             self.prompt_builder.normalise(sentence)
         self.folder = request.folder or run_folder(request.video, request.output)
@@ -81,26 +77,29 @@ class Job:
 
     @property
     def unknown_words(self) -> list[str]:
-        """Words of the sentences that the model has never seen, each once."""
+        """Words of the sentences that are not in the model's vocabulary, each once."""
         return list(dict.fromkeys(word for text in self.request.sentences for word in self.prompt_builder.unknown_words(text)))
 
     @property
     def expected_frames(self) -> int | None:
-        """How many frames the video claims; None where that is not known before reading, as for a part of it."""
+        """How many frames the video claims to hold; None where that is not known before reading, as for a part of it."""
         return self.info.frames if self.request.start == 0 and self.request.end is None else None
 
     @property
     def pictures(self) -> list[Path]:
-        """The renderings, in the order in which they are written."""
+        """The files of all renderings, in the order in which they are written."""
         return planned(self.folder, self.request.sentences, self.formats)
 
     @property
     def files(self) -> list[Path]:
-        """Everything that a run leaves: renderings, then the record."""
+        """All files that a run writes: renderings, then the record."""
         return [*self.pictures, self.folder / MASKS_FILE, self.folder / RUN_FILE]
 
     def recorded_request(self, *, model: str, device: str, dtype: str, chunk: int) -> dict[str, Any]:
-        """What decides about the masks, and so whether frames of an interrupted run may be used."""
+        """All that the masks depend on, and so whether frames of an interrupted run may be used.
+
+        model, device, dtype, chunk: as resolved when the model was opened.
+        """
         request, info = self.request, self.info
         video = {"size": [info.height, info.width], "rate": f"{info.rate.numerator}/{info.rate.denominator}"}
         return {
@@ -112,10 +111,8 @@ class Job:
 
 
 def _check_range(request: Request) -> None:
-    """Raises UsageError for a part of the video that can't hold a frame."""
+    """Raises UsageError for a chunk or a part of the video that can't hold a frame."""
     if request.chunk is not None and request.chunk < 1:
-        raise UsageError(f"--chunk {request.chunk}: a chunk holds one frame at least; leave it out for what suits the model")
+        raise UsageError("--chunk must be at least 1; leave it out for what suits the model")
     if request.end is not None and request.end <= request.start:
-        raise UsageError(
-            f"--end {request.end:g} is not after --start {request.start:g}; both are seconds since the video's start"
-        )
+        raise UsageError(f"--end {request.end:g} must be later than --start {request.start:g}")

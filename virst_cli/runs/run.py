@@ -1,7 +1,7 @@
 """One run of `virst segment`: frames go from the segmenter into the record and its renderings, in one pass.
 
-A run that is interrupted goes on at the end of its last finished chunk. The pictures of the frames before are made again
-from the record, so that all files are those of an uninterrupted run.
+An interrupted run continues at the end of its last finished chunk. The frames before are rendered again from the record, so that
+all files are the same as without the interruption.
 """
 
 import time
@@ -10,8 +10,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-
-import torch
 
 from virst_cli.errors import OutputError
 from virst_cli.files.atomic import remove
@@ -27,32 +25,33 @@ from virst_cli.runs.job import Job
 from virst_cli.segmenter.frames import VideoFrames
 from virst_cli.segmenter.load import load
 from virst_cli.segmenter.segmenter import Segmenter
+from virst_cli.segmenter.tracking_pass import ResumeState
 from virst_cli.stages import OnProgress, Stage, ignore_progress
 from virst_cli.version import versions
 
 
 @dataclass(frozen=True)
-class Result:
-    """What a run left. run: run.json as a dict; warning: why frames are missing, if some are."""
+class RunResult:
+    """What a run has written."""
 
     record: Record
     files: tuple[Path, ...]
-    warning: str | None
+    warning: str | None  # why frames are missing, if some are
 
     @property
     def found(self) -> list[bool]:
-        """Whether something was found, for every sentence."""
+        """Whether something was found, for each sentence."""
         return list(self.record.run["found"])
 
 
 class Run:
-    """A job with its model opened; `segment` does it."""
+    """A job with an open model."""
 
     def __init__(self, job: Job, on_progress: OnProgress = ignore_progress, *, segmenter: Segmenter | None = None) -> None:
         """Opens the job's model.
 
         on_progress: called with a stage, how much of it is done, and how much there is.
-        segmenter: the job's model, where it is open already.
+        segmenter: the job's model, if it is open already.
         """
         request = job.request
         self.job = job
@@ -73,21 +72,26 @@ class Run:
 
     @property
     def dtype(self) -> str:
-        """The precision of the model's numbers."""
+        """The precision in which the model calculates."""
         return str(self.segmenter.parts.dtype).removeprefix("torch.")
 
-    def segment(self, *, overwrite: bool = False, resume: bool = False) -> Result:
-        """Does the job. Raises OutputError where a run stands that neither flag allows to touch."""
+    def segment(self, *, overwrite: bool = False, resume: bool = False) -> RunResult:
+        """Segments the video and writes the run folder.
+
+        overwrite: replace an earlier run.
+        resume: continue an interrupted run; of a finished one only missing renderings are made.
+        Raises OutputError where neither option allows to touch what is there.
+        """
         job = self.job
         if resume and not overwrite and (finished := Record.find(job.folder, self.recorded_request)):
             return self._render_missing(finished)
         before = _pictures_of(job.folder)
         with RecordWriter.open(job.folder, self.recorded_request, overwrite=overwrite, resume=resume) as record:
-            going_on = self._state(record)
+            state = self._resume_state(record)
             frames = VideoFrames(job.video, job.request.start, job.request.end)
             with self._renderings(job.formats) as renderings:
-                self._go_on(record, renderings, frames)
-                self._track(record, renderings, frames, going_on)
+                self._render_recorded(record, renderings, frames)
+                self._segment(record, renderings, frames, state)
                 pictures = self._close(renderings)
             result = {
                 "expected_frames": job.expected_frames,
@@ -100,14 +104,14 @@ class Run:
             written = record.finish(result)
         for stale in before - set(pictures):  # of an older run, whose record is gone
             remove(stale)
-        return Result(Record.open(job.folder), (*pictures, *written), frames.truncated)
+        return RunResult(Record.open(job.folder), (*pictures, *written), frames.truncated)
 
-    def _state(self, record: RecordWriter) -> dict[str, torch.Tensor] | None:
-        """What an interrupted run remembered; the record is cut to the frames from which it can go on."""
-        kept = resume_state.load_state(self.job.folder, record.key)
-        if kept is not None and int(kept["next"]) <= record.frames_done:
-            record.keep(int(kept["next"]))
-            return kept
+    def _resume_state(self, record: RecordWriter) -> ResumeState | None:
+        """The state of an interrupted run; the record is cut to the frames before it. None to start from the first frame."""
+        state = resume_state.load_state(self.job.folder, record.key)
+        if state is not None and int(state["next"]) <= record.frames_done:
+            record.keep(int(state["next"]))
+            return state
         resume_state.delete_state(self.job.folder)
         record.keep(0)
         return None
@@ -124,32 +128,32 @@ class Run:
             start=request.start,
         )
 
-    def _go_on(self, record: RecordWriter, renderings: Renderings, frames: VideoFrames) -> None:
-        """Renders again what an interrupted run had recorded."""
+    def _render_recorded(self, record: RecordWriter, renderings: Renderings, frames: VideoFrames) -> None:
+        """Renders the frames again that an interrupted run had recorded."""
         if record.frames_done:
             render(record.rows(), islice(frames, record.frames_done), renderings)
 
-    def _track(
-        self, record: RecordWriter, renderings: Renderings, frames: VideoFrames, going_on: dict[str, torch.Tensor] | None
-    ) -> None:
-        def keep(done: int, tensors: dict[str, torch.Tensor]) -> None:
+    def _segment(self, record: RecordWriter, renderings: Renderings, frames: VideoFrames, state: ResumeState | None) -> None:
+        """Segments the frames that are not recorded yet. state: where to continue; None for the first frame."""
+
+        def keep_state(done: int, tensors: ResumeState) -> None:
             record.sync()  # the frames first: a state must never be ahead of its record
             resume_state.save_state(self.job.folder, record.key, tensors)
 
-        answers = self.segmenter.stream(
+        results = self.segmenter.stream(
             frames,
             self.job.request.sentences,
             expected=self.job.expected_frames,
             on_progress=self.timer,
-            state=going_on,
-            keep_state=keep,
+            state=state,
+            keep_state=keep_state,
         )
         try:
-            with closing(answers):  # type: ignore[type-var]  # a generator, which is closed to end its ffmpeg
-                for answer in answers:
+            with closing(results):  # type: ignore[type-var]  # a generator, which is closed to end its ffmpeg
+                for result in results:
                     with self.timer.writing():
-                        record.append(answer.index, answer.time, answer.masks, answer.scores.tolist())
-                        renderings.write(answer.index, answer.time, answer.rgb, answer.masks)
+                        record.append(result.index, result.time, result.masks, result.scores.tolist())
+                        renderings.write(result.index, result.time, result.rgb, result.masks)
         except Exception as error:
             if is_out_of_memory(error):  # while a frame was decoded or written; the segmenter names its own stages
                 raise out_of_memory(self.timer.stage) from error
@@ -162,14 +166,14 @@ class Run:
         self.timer(Stage.WRITE, 1, 1)
         return pictures
 
-    def _render_missing(self, record: Record) -> Result:
-        """A finished run of just this request: only pictures that are not there yet are made, from its record."""
+    def _render_missing(self, record: Record) -> RunResult:
+        """Makes the renderings that a finished run of this request lacks, from its record."""
         job, request = self.job, self.job.request
         missing = [f for f in job.formats if not all(path.exists() for path in planned(job.folder, record.sentences, [f]))]
         if missing:
             with Lock(job.folder), self._renderings(missing) as renderings:
                 render(record, VideoFrames(job.video, request.start, request.end), renderings)
-        return Result(record, tuple(job.files), record.run.get("warning"))
+        return RunResult(record, tuple(job.files), record.run.get("warning"))
 
 
 class _StageTimer:
@@ -203,7 +207,7 @@ class _StageTimer:
 
 
 def _pictures_of(folder: Path) -> set[Path]:
-    """Whatever a finished run that stands in the folder may have rendered there."""
+    """All files that a finished run in this folder may have rendered."""
     try:
         return set(planned(folder, Record.open(folder).sentences, list(FORMATS)))
     except OutputError:
