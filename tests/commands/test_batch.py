@@ -112,7 +112,7 @@ def test_with_strict_a_truncated_video_has_failed(seeing: Path, virst: Virst, tm
     assert strict.code == 1
     answer = json.loads(strict.out)
     assert answer["error"] == answer["warning"]
-    assert "breaks off" in answer["error"]
+    assert "is truncated" in answer["error"]
 
 
 def test_finished_videos_are_not_redone_without_overwrite(videos: Path, seeing: Path, virst: Virst, tmp_path: Path):

@@ -69,7 +69,7 @@ def test_a_truncated_video_is_a_warning_and_with_strict_a_failure(clip: Path, se
     done = virst("segment", whole, "the dog", "--model", seeing, "--json")
     assert done.code == 0, done.err
     assert "virst: warning: " in done.err
-    assert "breaks off" in json.loads(done.out)["warning"]
+    assert "is truncated" in json.loads(done.out)["warning"]
     strict = virst("segment", whole, "the dog", "--model", seeing, "--strict", "--overwrite")
     assert strict.code == 1
     assert len(strict.out.splitlines()) == 3

@@ -13,7 +13,7 @@ class VideoFrames:
     def __init__(self, video: Video, start: float = 0.0, end: float | None = None) -> None:
         """start, end: seconds since the start of the video."""
         self.video, self.start, self.end = video, start, end
-        self.truncated: str | None = None  # why the file breaks off, once that was seen
+        self.truncated: str | None = None  # how the video was found to be truncated, once it was
 
     def expected(self) -> int | None:
         """How many frames the video claims to hold; None where that is not known before reading."""

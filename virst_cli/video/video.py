@@ -40,7 +40,7 @@ class Frame:
 
 
 class TruncatedVideo(VideoError):
-    """A video that breaks off or is damaged: raised after its last good frame."""
+    """A truncated or damaged video; raised after its last good frame."""
 
     def __init__(self, message: str, frames: int) -> None:
         """frames: that were read until then."""
@@ -80,7 +80,7 @@ class Video:
 
         Rotation and pixel aspect are applied to files; a folder's pictures are taken as they are.
         Raises VideoError before the first frame when there is nothing to read, and TruncatedVideo after the last good one when
-        the file breaks off, is damaged, or holds fewer frames than it claims. Closing the iterator early ends ffmpeg at once.
+        the file is truncated or damaged, or holds fewer frames than it claims. Closing the iterator early ends ffmpeg at once.
         """
         stop = math.inf if end is None else end
         if not 0 <= start < stop:
