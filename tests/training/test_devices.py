@@ -10,11 +10,11 @@ from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 from tests.segmenter.test_devices import moved
 from virst_cli.model.config import VIRST_NANO
 from virst_cli.model.prompt import PromptBuilder
-from virst_cli.training.batch import Batch
 from virst_cli.training.data import WorldClips
-from virst_cli.training.lessons import WorldTeacher, from_nothing
-from virst_cli.training.stages import RECIPE, TUNE
+from virst_cli.training.recipe import RECIPE, TUNE
+from virst_cli.training.training_batch import TrainingBatch
 from virst_cli.training.vocabulary import word_tokenizer
+from virst_cli.training.world_teacher import WorldTeacher, from_nothing
 from virst_cli.world import vocabulary
 
 
@@ -24,7 +24,7 @@ def prompts() -> PromptBuilder:
 
 
 @pytest.fixture(scope="module")
-def batch(prompts) -> Batch:
+def batch(prompts) -> TrainingBatch:
     return WorldClips(prompts, 128)([(1,)], clips=2, frames=8, sentences=2)
 
 
@@ -48,13 +48,11 @@ def mode(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTensorMode]:
         yield mode
 
 
-@pytest.mark.parametrize(
-    "stage", [*(stage for stage in RECIPE if stage.lesson == stage.name), TUNE], ids=lambda stage: stage.name
-)
-def test_every_lesson_stays_on_the_device(stage, prompts, batch, mode):
+@pytest.mark.parametrize("stage", [*(stage for stage in RECIPE if stage.round == 1), TUNE], ids=lambda stage: stage.name)
+def test_every_objective_stays_on_the_device(stage, prompts, batch, mode):
     with unset_fake_temporarily():
         teacher: WorldTeacher = from_nothing(VIRST_NANO, prompts, 0)
     moved(teacher)
-    found = getattr(teacher, f"{stage.lesson}_lesson")(batch.to(torch.device("cuda")), 2, torch.Generator())
+    found = teacher.objectives[stage.objective](batch.to(torch.device("cuda")), 2, torch.Generator())
     assert set(stage.losses) <= set(found)
     assert {value.device.type for value in found.values()} == {"cuda"}

@@ -6,8 +6,8 @@ import torch
 from virst_cli.model.config import SEG_TOKENS, VIRST_NANO
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.training.data import WorldClips
-from virst_cli.training.lessons import from_nothing
 from virst_cli.training.vocabulary import word_tokenizer
+from virst_cli.training.world_teacher import from_nothing
 from virst_cli.world import vocabulary
 
 

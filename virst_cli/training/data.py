@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from virst_cli.model.prompt import PromptBuilder
-from virst_cli.training.batch import Batch, covered
 from virst_cli.training.compression import through_h264
+from virst_cli.training.training_batch import TrainingBatch, covered
 from virst_cli.world import COLOURS, KINDS, TYPES, Clip, Event, Sentence, Thing, make_clip
 
 LONGEST_SENTENCE = 16  # words that training asks back
@@ -29,7 +29,7 @@ NOTHING = -1  # label of a cell or a slot without a thing; ignored by the losses
 
 
 @dataclass
-class WorldBatch(Batch):
+class WorldBatch(TrainingBatch):
     """World clips with all that is known of their things."""
 
     ids: Tensor  # B,T,H,W uint8   0 background, k+1 thing k

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from torch.utils.data import DataLoader, Dataset
 
-from virst_cli.training.batch import Batch
-from virst_cli.training.stages import TrainingStage
+from virst_cli.training.recipe import TrainingStage
+from virst_cli.training.training_batch import TrainingBatch
 
 AHEAD = 4  # batches that each drawing process has ready
 Place = tuple[int, int]  # stage, step
@@ -25,13 +25,15 @@ class BatchSource(Protocol):
         """What it is, for the record."""
         ...
 
-    def __call__(self, keys: Sequence[Sequence[int]], *, clips: int, frames: int, sentences: int, types: Sequence[str]) -> Batch:
+    def __call__(
+        self, keys: Sequence[Sequence[int]], *, clips: int, frames: int, sentences: int, types: Sequence[str]
+    ) -> TrainingBatch:
         """A batch of that shape for each key, as one batch, with sentences of those types."""
         ...
 
 
 @dataclass(frozen=True)
-class Feed(Dataset[Batch]):
+class BatchFeed(Dataset[TrainingBatch]):
     """Batches by their place in the recipe. `parts`: numbers of those of which a batch is made."""
 
     source: BatchSource
@@ -39,23 +41,25 @@ class Feed(Dataset[Batch]):
     seed: int
     parts: Sequence[int]
 
-    def __getitem__(self, place: Place) -> Batch:
+    def __getitem__(self, place: Place) -> TrainingBatch:
         number, step = place
         stage = self.recipe[number]
-        clips, frames, sentences, _ = stage.batches[step % len(stage.batches)]
+        shape = stage.batches[step % len(stage.batches)]
         keys = [(self.seed, number, step, part) for part in self.parts]
-        return self.source(keys, clips=clips, frames=frames, sentences=sentences, types=stage.types_at(step))
+        return self.source(
+            keys, clips=shape.clips, frames=shape.frames, sentences=shape.sentences, types=stage.types_at(step)
+        )  # fmt: skip
 
-    def onwards(self, place: Place, *, drawers: int, pin: bool) -> Iterator[Batch]:
+    def onwards(self, place: Place, *, num_workers: int, pin: bool) -> Iterator[TrainingBatch]:
         """All batches from there to the end, drawn by so many other processes, or by this one. pin: for a CUDA device."""
         everything = ((number, step) for number, stage in enumerate(self.recipe) for step in range(stage.steps))
         loader = DataLoader(
             self,
             batch_size=None,
             sampler=[each for each in everything if each >= place],
-            num_workers=drawers,
-            prefetch_factor=AHEAD if drawers else None,
-            multiprocessing_context="spawn" if drawers else None,
+            num_workers=num_workers,
+            prefetch_factor=AHEAD if num_workers else None,
+            multiprocessing_context="spawn" if num_workers else None,
             worker_init_fn=_stand_back,
             pin_memory=pin,
         )

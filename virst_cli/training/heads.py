@@ -5,8 +5,8 @@ from torch import Tensor, nn
 
 from virst_cli.model.config import SEG_TOKENS, VirstConfig
 from virst_cli.model.fusion import cosines
-from virst_cli.training.batch import GRID
 from virst_cli.training.data import LONGEST_SENTENCE
+from virst_cli.training.training_batch import GRID
 from virst_cli.world import COLOURS, KINDS, STATES
 
 CELLS = GRID * GRID

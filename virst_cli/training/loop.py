@@ -16,14 +16,16 @@ import torch.distributed as dist
 from torch import nn
 
 from virst_cli.errors import UsageError
+from virst_cli.files.atomic import replacing
 from virst_cli.machine.dtypes import cpu_has_bfloat16
 from virst_cli.model.config import VirstConfig
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.model.virst import Virst
-from virst_cli.training.batch import Batch
-from virst_cli.training.feed import BatchSource, Feed
-from virst_cli.training.stages import TrainingStage
+from virst_cli.training.feed import BatchFeed, BatchSource
+from virst_cli.training.optimizer import new_optimizer, parameter_names, restored_optimizer, set_lr, set_slow
+from virst_cli.training.recipe import TrainingStage
 from virst_cli.training.teacher import Teacher
+from virst_cli.training.training_batch import TrainingBatch
 
 CPU = torch.device("cpu")
 STATE = "training.pt"
@@ -58,17 +60,17 @@ class Trainer:
         *,
         seed: int = 0,
         device: torch.device = CPU,
-        drawers: int = 0,
+        num_workers: int = 0,
     ) -> None:
-        """drawers: processes that draw batches; none: this one draws them as it needs them."""
+        """num_workers: processes that draw batches; none: this one draws them as it needs them."""
         self.teacher, self.source, self.prompts = teacher.to(device), source, prompts
         self.recipe, self.folder, self.seed = recipe, folder, seed
-        self.device, self.drawers = device, drawers
+        self.device, self.num_workers = device, num_workers
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.world = dist.get_world_size() if dist.is_initialized() else 1
         self.parts = (self.rank,) if device.type == "cpu" else tuple(range(PARTS))
-        self.optimizer = torch.optim.AdamW(self.teacher.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=0.02)
-        self.average: dict[str, torch.Tensor] = {}
+        self.optimizer = new_optimizer(self.teacher)
+        self.ema: dict[str, torch.Tensor] = {}
         self.stage, self.step, self.seconds = 0, 0, 0.0
         if (folder / STATE).exists():
             self._restore()
@@ -84,11 +86,11 @@ class Trainer:
     def run(self, report: Callable[[StepReport], None] = lambda progress: None, *, until: float | None = None) -> bool:
         """Train to the end of the recipe, or until that time (`time.monotonic`). True when the recipe is done."""
         saved = time.monotonic()
-        feed = Feed(self.source, self.recipe, self.seed, self.parts)
-        batches = feed.onwards((self.stage, self.step), drawers=self.drawers, pin=self.device.type == "cuda")
+        feed = BatchFeed(self.source, self.recipe, self.seed, self.parts)
+        batches = feed.onwards((self.stage, self.step), num_workers=self.num_workers, pin=self.device.type == "cuda")
         while self.stage < len(self.recipe):
             stage = self.recipe[self.stage]
-            self._pace(stage, stage.freeze(self.teacher))
+            set_slow(self.optimizer, stage.freeze(self.teacher))
             trained = {name: parameter for name, parameter in self.teacher.named_parameters() if parameter.requires_grad}
             sums: dict[str, torch.Tensor] = {}
             began, since = time.monotonic(), 0
@@ -114,36 +116,25 @@ class Trainer:
             self._finish_stage()
         return True
 
-    def _one_step(self, stage: TrainingStage, trained: dict[str, nn.Parameter], batch: Batch) -> dict[str, torch.Tensor]:
-        *_, looks = stage.batches[self.step % len(stage.batches)]
+    def _one_step(self, stage: TrainingStage, trained: dict[str, nn.Parameter], batch: TrainingBatch) -> dict[str, torch.Tensor]:
+        shape = stage.batches[self.step % len(stage.batches)]
         generator = torch.Generator().manual_seed(hash((self.seed, self.stage, self.step, self.rank)) % 2**31)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.device.type == "cpu" and cpu_has_bfloat16()):
-            found = getattr(self.teacher, f"{stage.lesson}_lesson")(batch, looks, generator)
+            found = self.teacher.objectives[stage.objective](batch, shape.sampled_frames, generator)
         weights = stage.weights_at(self.step)
         loss = torch.stack([weights[name] * value for name, value in found.items() if name in weights]).sum()
         loss.backward()
         parameters = list(trained.values())
-        self._share(parameters)
+        self._average_gradients(parameters)
         nn.utils.clip_grad_norm_(parameters, 1.0)
-        for group in self.optimizer.param_groups:
-            group["lr"] = stage.rate_at(self.step) * group["pace"]
+        set_lr(self.optimizer, stage.lr_at(self.step))
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.step >= stage.steps * (1 - stage.cosine):
-            self._average(trained)
+            self._update_ema(trained)
         return {"loss": loss, **found}
 
-    def _pace(self, stage: TrainingStage, paces: dict[str, list[nn.Parameter]]) -> None:
-        """Sort the optimiser's parameters by pace, keeping what it knows of each."""
-        everything = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
-        slow = {id(parameter) for parameter in paces["slow"]}
-        template = {name: value for name, value in self.optimizer.param_groups[0].items() if name not in ("params", "pace")}
-        self.optimizer.param_groups[:] = [
-            {**template, "params": [p for p in everything if id(p) not in slow], "pace": 1.0},
-            {**template, "params": [p for p in everything if id(p) in slow], "pace": 0.3},
-        ]
-
-    def _share(self, trained: Sequence[nn.Parameter]) -> None:
+    def _average_gradients(self, trained: Sequence[nn.Parameter]) -> None:
         """Average the gradients of all processes; a parameter that a batch did not touch counts as zero."""
         if self.world == 1:
             return
@@ -164,19 +155,19 @@ class Trainer:
         dist.broadcast(flag, 0)
         return bool(flag)
 
-    def _average(self, trained: dict[str, nn.Parameter]) -> None:
+    def _update_ema(self, trained: dict[str, nn.Parameter]) -> None:
         for name, parameter in trained.items():
-            if name not in self.average:
-                self.average[name] = parameter.detach().clone()
-            self.average[name].lerp_(parameter.detach(), 1 - EMA_DECAY)
+            if name not in self.ema:
+                self.ema[name] = parameter.detach().clone()
+            self.ema[name].lerp_(parameter.detach(), 1 - EMA_DECAY)
 
     def _finish_stage(self) -> None:
         """What was averaged becomes the weights."""
         parameters = dict(self.teacher.named_parameters())
         with torch.no_grad():
-            for name, value in self.average.items():
+            for name, value in self.ema.items():
                 parameters[name].copy_(value)
-        self.average = {}
+        self.ema = {}
         self.stage, self.step = self.stage + 1, 0
         self._save()
 
@@ -190,34 +181,21 @@ class Trainer:
                 "seconds": self.seconds,
                 "teacher": self.teacher.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
-                "order": self._order(),
-                "average": self.average,
+                "order": parameter_names(self.optimizer, self.teacher),
+                "average": self.ema,
             }
-            partial = self.folder / f"{STATE}.partial"
-            torch.save(state, partial)
-            partial.replace(self.folder / STATE)
-
-    def _order(self) -> list[str]:
-        """Names of the optimiser's parameters in its own order, by which its state is keyed."""
-        names = {id(parameter): name for name, parameter in self.teacher.named_parameters()}
-        return [names[id(parameter)] for group in self.optimizer.param_groups for parameter in group["params"]]
+            with replacing(self.folder / STATE) as new:
+                torch.save(state, new)
 
     def _restore(self) -> None:
         state = torch.load(self.folder / STATE, map_location=self.device, weights_only=True)
         if state["recipe"] != [stage.name for stage in self.recipe]:
             raise UsageError(
-                f"{self.folder} was begun with the stages {', '.join(state['recipe'])}; go on with these, or remove it"
+                f"{self.folder} holds a training with the stages {', '.join(state['recipe'])}; continue with these, or delete it"
             )
         self.teacher.load_state_dict(state["teacher"])
-        parameters = dict(self.teacher.named_parameters())
-        groups, start = [], 0
-        for group in state["optimizer"]["param_groups"]:
-            names = state["order"][start : start + len(group["params"])]
-            start += len(names)
-            groups.append({**self.optimizer.defaults, "params": [parameters[name] for name in names]})
-        self.optimizer = torch.optim.AdamW(groups)
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.average = state["average"]
+        self.optimizer = restored_optimizer(self.teacher, state["order"], state["optimizer"])
+        self.ema = state["average"]
         self.stage, self.step, self.seconds = state["stage"], state["step"], state["seconds"]
         log = self.folder / LOG
         if self.rank == 0 and log.exists():  # what was logged after the state was saved comes again

@@ -15,7 +15,7 @@ def save_model(trainer: Trainer, folder: Path) -> Path:
     """
     tensors = {name: value.to("cpu", torch.float16, copy=True) for name, value in trainer.model.state_dict().items()}
     seen = {"data": trainer.source.name, "seed": trainer.seed, "seconds": round(trainer.seconds)}
-    recipe = [{"stage": stage.name, "steps": stage.steps, "rate": stage.rate} for stage in trainer.recipe]
+    recipe = [{"stage": stage.name, "steps": stage.steps, "rate": stage.lr} for stage in trainer.recipe]
     with new_model_folder(folder) as writer:
         writer.shard("model", tensors)
         writer.finish(trainer.config, trainer.prompts.tokenizer, {**seen, "recipe": recipe})

@@ -14,12 +14,12 @@ from virst_cli.model.config import VIRST_NANO
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.model.virst import Virst
 from virst_cli.training.data import WorldClips
-from virst_cli.training.lessons import WorldTeacher, from_nothing
 from virst_cli.training.loop import CPU, Trainer
-from virst_cli.training.stages import FINE_TUNING, RECIPE, TrainingStage, chosen, scaled
+from virst_cli.training.recipe import FINE_TUNING, RECIPE, TrainingStage, named_stages, scaled
 from virst_cli.training.teacher import Teacher
 from virst_cli.training.user_videos import UserVideos
 from virst_cli.training.vocabulary import with_words, word_tokenizer
+from virst_cli.training.world_teacher import WorldTeacher, from_nothing
 from virst_cli.world import vocabulary
 
 WORLD = "world"
@@ -38,11 +38,11 @@ class TrainingJob:
     root: Path | None = None
     device: torch.device = CPU
 
-    def trainer(self, drawers: int = 0) -> Trainer:
-        """Everything that it needs; drawers as in Trainer. Raises UsageError for what can't be trained, or not on that."""
+    def trainer(self, num_workers: int = 0) -> Trainer:
+        """Everything that it needs; num_workers as in Trainer. Raises UsageError for what can't be trained, or not on that."""
         own = None if self.dataset == WORLD and self.root is None else _samples(self.dataset, self.root)
         whole: Sequence[TrainingStage] = RECIPE if own is None else FINE_TUNING
-        recipe = scaled(chosen(whole, self.stages) if self.stages else whole, self.effort)
+        recipe = scaled(named_stages(whole, self.stages) if self.stages else whole, self.effort)
         if self.init is None:
             prompts = PromptBuilder(word_tokenizer(vocabulary()))
             teacher: Teacher = from_nothing(VIRST_NANO, prompts, self.seed)
@@ -52,7 +52,7 @@ class TrainingJob:
             teacher = WorldTeacher(model, prompts) if own is None else Teacher(model)
         size = teacher.model.config.segmentation.image_size
         source = WorldClips(prompts, size) if own is None else UserVideos(self.dataset, own, prompts, size)
-        return Trainer(teacher, source, prompts, recipe, self.folder, seed=self.seed, device=self.device, drawers=drawers)
+        return Trainer(teacher, source, prompts, recipe, self.folder, seed=self.seed, device=self.device, num_workers=num_workers)
 
 
 def _samples(name: str, root: Path | None) -> list[Sample]:

@@ -1,12 +1,13 @@
-"""How a model is taught by masks: its forward pass in pieces, and the losses of the published training.
+"""A model in training: its forward pass in pieces, and the losses of the published training, which need masks alone.
 
-The model is always in eval mode: there is no dropout, and SAM2 then tracks in training exactly as it does in use. What
-training from nothing needs beyond masks is in `lessons`.
+The model is always in eval mode: there is no dropout, and SAM 2 then tracks in training exactly as it does in use.
+`world_teacher` adds what training from nothing needs beyond masks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -21,16 +22,27 @@ from virst_cli.model.virst import Virst
 from virst_cli.model.vision_tower import TrunkPatches
 from virst_cli.tracking.schedule import evenly_spaced
 from virst_cli.training import losses
-from virst_cli.training.batch import Batch
 from virst_cli.training.packing import PackedLayout
+from virst_cli.training.recipe import Objective
+from virst_cli.training.training_batch import TrainingBatch
 
 Losses = dict[str, Tensor]
+
+
+class ObjectiveLosses(Protocol):
+    """The losses of one objective, by name."""
+
+    def __call__(self, batch: Any, sampled_frames: int, generator: torch.Generator) -> Losses:
+        """batch: of the kind that the teacher teaches. sampled_frames: as in `BatchShape`. generator: of all random choices."""
+        ...
+
+
 ANCHOR_GAPS = (3, 9)  # 3 to 8 frames from one anchor to the next, as virst-nano has them in chunks of 100 to 256 frames
 IN_CACHE = 256  # rows times squared frames that the SegPrompter attends for at once: more, and memory is what is waited for
 
 
 @dataclass
-class Seen:
+class EncodedFrames:
     """What both encoders make of a batch."""
 
     features: FrameFeatures  # of B*T frames
@@ -68,6 +80,11 @@ class Teacher(nn.Module):
         model.fusion.seg_model.sam_mask_decoder.register_forward_hook(lambda _, __, out: self._raw.append(out))
 
     @property
+    def objectives(self) -> Mapping[Objective, ObjectiveLosses]:
+        """The losses of each objective that can be taught with masks alone."""
+        return {Objective.TUNE: self.tune_losses, Objective.PROPAGATE: self.propagate_losses}
+
+    @property
     def device(self) -> torch.device:
         return self.model.language_model.get_parameter("norm.weight").device
 
@@ -77,7 +94,7 @@ class Teacher(nn.Module):
 
     # --- forward pieces --------------------------------------------------------------------------------------
 
-    def see(self, batch: Batch) -> Seen:
+    def see(self, batch: TrainingBatch) -> EncodedFrames:
         clips, frames = batch.images.shape[:2]
         images = normalise(batch.images.flatten(0, 1)).contiguous(memory_format=torch.channels_last)
         features = self.model.fusion.seg_model.encode(images)
@@ -85,15 +102,15 @@ class Teacher(nn.Module):
         assert isinstance(vision_tower.patch_embed, TrunkPatches)
         patches = vision_tower.patch_embed.project(self._maps, frames=CLIP_FRAMES)
         tower = vision_tower.attend(patches, frames=CLIP_FRAMES)  # B*T/4,4*cells,Cv
-        return Seen(features, tower.reshape(clips, frames, -1, tower.shape[-1]))
+        return EncodedFrames(features, tower.reshape(clips, frames, -1, tower.shape[-1]))
 
-    def understand(self, batch: Batch, seen: Seen) -> Tensor:
+    def understand(self, batch: TrainingBatch, seen: EncodedFrames) -> Tensor:
         """[SEG] states (B,S,10,D)."""
         tokens = seen.tower.reshape(-1, CLIP_FRAMES * seen.tower.shape[2], seen.tower.shape[3])
         visual = self.model.vision.mm_projector(tokens)
         return self.read(batch, visual.reshape(len(batch.prompts), -1, visual.shape[-1]))
 
-    def read(self, batch: Batch, visual: Tensor) -> Tensor:
+    def read(self, batch: TrainingBatch, visual: Tensor) -> Tensor:
         """[SEG] states (B,S,10,D) from visual tokens (B,V,D); V may be 0."""
         embed = self.model.language_model.embed_tokens
         layout = PackedLayout.of(batch.prompts, visual.shape[1], self.device)
@@ -121,13 +138,13 @@ class Teacher(nn.Module):
         self._raw.clear()
         return masks, ious, score
 
-    def grids(self, batch: Batch, seen: Seen) -> Tensor:
+    def grids(self, batch: TrainingBatch, seen: EncodedFrames) -> Tensor:
         """The frames as the SegPrompter sees them (R,T,cells,C), once for each of R = B*S sentences."""
         clips, frames = batch.images.shape[:2]
         grids = self.model.fusion.seg_prompter.look(seen.features.coarse.unflatten(0, (clips, frames)))  # B,T,cells,C
         return grids.repeat_interleave(batch.targets.shape[1], 0)
 
-    def ask(self, batch: Batch, seen: Seen, states: Tensor) -> Prompted:
+    def ask(self, batch: TrainingBatch, seen: EncodedFrames, states: Tensor) -> Prompted:
         """States (B,S,10,D) through the SegPrompter, R = B*S."""
         grids = self.grids(batch, seen)
         rows = max(1, IN_CACHE // grids.shape[1] ** 2) if self.device.type == "cpu" else len(grids)
@@ -147,28 +164,34 @@ class Teacher(nn.Module):
     # --- losses ----------------------------------------------------------------------------------------------
 
     def masks_match(
-        self, batch: Batch, seen: Seen, asked: Prompted, targets: Tensor, looks: int, generator: torch.Generator
+        self,
+        batch: TrainingBatch,
+        seen: EncodedFrames,
+        asked: Prompted,
+        targets: Tensor,
+        sampled_frames: int,
+        generator: torch.Generator,
     ) -> Losses:
-        """Masks of `looks` random frames a sentence, as the prompts make them; targets (B,S,K)."""
+        """Losses of the masks of `sampled_frames` random frames per sentence, decoded from the prompts; targets (B,S,K)."""
         clips, queries = targets.shape[:2]
         frames = batch.images.shape[1]
-        query = torch.arange(clips * queries, device=self.device).repeat_interleave(looks)
+        query = torch.arange(clips * queries, device=self.device).repeat_interleave(sampled_frames)
         clip = query // queries
-        time = torch.rand(clips * queries, frames, generator=generator).argsort(1)[:, :looks].flatten().to(self.device)
+        time = torch.rand(clips * queries, frames, generator=generator).argsort(1)[:, :sampled_frames].flatten().to(self.device)
         answer = self.decode(seen.at(clip * frames + time), asked.prompts[query, :, time])
         found = _compared(*answer, batch.masks(clip, time, targets.flatten(0, 1)[query]))
         return {**found, "attention": _attention_loss(asked.attention, batch.share(targets).flatten(0, 1))}
 
-    def tune_lesson(self, batch: Batch, looks: int, generator: torch.Generator) -> Losses:
-        """Masks alone, as published: all that somebody's own videos tell."""
+    def tune_losses(self, batch: TrainingBatch, sampled_frames: int, generator: torch.Generator) -> Losses:
+        """Objective *tune*: masks alone, as published. A user's videos tell nothing else."""
         seen = self.see(batch)
         asked = self.ask(batch, seen, self.understand(batch, seen))
-        return self.masks_match(batch, seen, asked, batch.targets, looks, generator)
+        return self.masks_match(batch, seen, asked, batch.targets, sampled_frames, generator)
 
-    def propagate_lesson(self, batch: Batch, looks: int, generator: torch.Generator) -> Losses:
-        """Anchors from frozen prompts, spread as in use, and every other frame of the clip from memory.
+    def propagate_losses(self, batch: TrainingBatch, sampled_frames: int, generator: torch.Generator) -> Losses:
+        """Objective *propagate*: anchors from frozen prompts, spaced as in use, and every other frame of the clip from memory.
 
-        Tracking is to follow what the anchors show, right or wrong: what is meant is none of its business.
+        The truth of a propagated frame is what the anchors show, right or wrong: tracking follows anchors, and corrects nothing.
         """
         clips, frames, queries = *batch.images.shape[:2], batch.targets.shape[1]
         seg = self.model.fusion.seg_model
@@ -203,7 +226,7 @@ class Teacher(nn.Module):
         # the decoder goes on learning, and must not forget how to answer an anchor
         return {**found, **{name: (found[name] + value) / 2 for name, value in _mean(asked).items() if name != "J"}}
 
-    def while_tracking(self, batch: Batch, time: int, clip: Tensor, targets: Tensor) -> Losses:
+    def while_tracking(self, batch: TrainingBatch, time: int, clip: Tensor, targets: Tensor) -> Losses:
         """What else a propagated frame is asked: nothing, here."""
         return {}
 

@@ -17,13 +17,13 @@ from torch import Tensor
 from virst_cli.bench import Sample
 from virst_cli.errors import UsageError
 from virst_cli.model.prompt import PromptBuilder
-from virst_cli.training.batch import Batch, covered
+from virst_cli.training.training_batch import TrainingBatch, covered
 
 HELD = 4096  # decoded frames that are kept, 50 kB each at 128 pixels
 
 
 @dataclass
-class UserBatch(Batch):
+class UserBatch(TrainingBatch):
     """Clips whose things are their sentences: K = S."""
 
     truth: Tensor  # B,T,S,H,W bool

@@ -26,7 +26,7 @@ def train(
     count = workers or os.cpu_count() or 1
     if job.device.type != "cpu":
         torch.set_float32_matmul_precision("high")  # TF32: as fast as halves for so small a model, and nothing has to be cast
-        return _work(job, until, report, drawers=count)
+        return _work(job, until, report, num_workers=count)
     if count == 1:
         return _work(job, until, report)
     with socket.socket() as probe:
@@ -57,7 +57,7 @@ def _join(rank: int, count: int, address: str, job: TrainingJob, until: float | 
     dist.destroy_process_group()
 
 
-def _work(job: TrainingJob, until: float | None, report: Callable[[StepReport], None], drawers: int = 0) -> Trainer:
-    trainer = job.trainer(drawers)
+def _work(job: TrainingJob, until: float | None, report: Callable[[StepReport], None], num_workers: int = 0) -> Trainer:
+    trainer = job.trainer(num_workers)
     trainer.run(report, until=until)
     return trainer

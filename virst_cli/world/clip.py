@@ -7,7 +7,7 @@ import numpy as np
 from virst_cli.errors import UsageError
 from virst_cli.world.grammar import SHORTEST, write_sentences
 from virst_cli.world.predicates import Facts
-from virst_cli.world.render import render
+from virst_cli.world.render import render_scene
 from virst_cli.world.scene import SHARED, draw_scene
 from virst_cli.world.things import TYPES, Clip
 
@@ -39,7 +39,7 @@ def make_clip(
         things = tuple(actor.thing for actor in actors)
         said = write_sentences(rng, Facts(things, width, height), count=sentences, types=wanted)
         if said:
-            images, ids = render(rng, actors, times=range(0, frames, every), width=width, height=height)
+            images, ids = render_scene(rng, actors, times=range(0, frames, every), width=width, height=height)
             return Clip(images, ids, tuple(thing.every(every) for thing in things), said)
     raise UsageError(
         f"no sentence of type {', '.join(dict.fromkeys(wanted))} fits a clip of {frames} frames of {width}x{height}: "

@@ -26,7 +26,7 @@ def event_window(role: str, frames: int) -> tuple[int, int]:
 
 
 @dataclass
-class Motion:
+class ThingMotion:
     """A finished path. `lift` is how far a jump has raised the thing above the line it stands on."""
 
     x: npt.NDArray[np.float32]  # T   centre, pixels
@@ -75,8 +75,8 @@ class _Walker:
             self._frame(AIR, self.x, height * float(np.sin(np.pi * k / (frames + 1))))
             self.x += speed * self.heading
 
-    def motion(self, frames: int) -> Motion:
-        return Motion(
+    def motion(self, frames: int) -> ThingMotion:
+        return ThingMotion(
             np.array(self.xs[:frames], dtype=np.float32),
             np.array(self.lifts[:frames], dtype=np.float32),
             np.array(self.states[:frames], dtype=np.uint8),
@@ -86,7 +86,7 @@ class _Walker:
 
 def move(
     rng: np.random.Generator, role: str, *, frames: int, width: int, side: int, unit: float, when: int | None = None
-) -> Motion:
+) -> ThingMotion:
     """A motion of `role` for a sprite of `side` pixels in a frame of `width` pixels; its event starts at `when`."""
     low, high = side / 2, max(side / 2 + 1, width - side / 2)
     heading = {"left": -1, "right": 1}.get(role) or (1 if rng.random() < 0.5 else -1)

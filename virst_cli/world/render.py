@@ -19,7 +19,7 @@ PAN = 0.2  # of the frame's side: the margin in which the camera moves
 NOISE = 5.0  # standard deviation of the pixel noise
 
 
-def render(
+def render_scene(
     rng: np.random.Generator, actors: list[Actor], *, times: range, width: int, height: int
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """The frames (T, H, W, 3) of those times, and the ids (T, H, W) of the visible pixels: i+1 for actors[i]."""

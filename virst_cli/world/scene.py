@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from virst_cli.world.motion import PEAK, SHORT, TIMED, Motion, event_window, events_of, move
+from virst_cli.world.motion import PEAK, SHORT, TIMED, ThingMotion, event_window, events_of, move
 from virst_cli.world.things import ABSENT, COLOURS, KINDS, SIZES, Thing
 
 SIDES = {"small": (34, 36), "large": (58, 60)}  # drawn side at 128 pixels; the figure fills 0.94 of it: 32 to 56 pixels
@@ -113,7 +113,7 @@ def _place(
 ) -> Actor:
     unit = min(width, height) / 128
     side = max(4, round(int(rng.choice(SIDES[size])) * unit))
-    motion: Motion = move(rng, role, frames=frames, width=width, side=side, unit=unit, when=when)
+    motion: ThingMotion = move(rng, role, frames=frames, width=width, side=side, unit=unit, when=when)
     top = side / 2 + (PEAK[1] * unit if role == "jump" else 0)
     base = float(rng.uniform(top, max(top + 1, height - side / 2)))
     path = np.stack([motion.x, base - motion.lift], axis=1).astype(np.float32)  # T, 2

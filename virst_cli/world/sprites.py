@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-Rgb = tuple[int, int, int]
+RgbColour = tuple[int, int, int]
 Point = tuple[float, float]
 
 PHASES = {"dog": 4, "cat": 4, "bird": 4, "car": 4, "ball": 8, "box": 1}  # phase 0 stands still
-PAINT: dict[str, Rgb] = {  # lightness differs too, for colour-blind eyes
+PAINT: dict[str, RgbColour] = {  # lightness differs too, for colour-blind eyes
     "red": (214, 40, 40),
     "green": (46, 160, 67),
     "blue": (38, 92, 214),
@@ -26,14 +26,14 @@ PAINT: dict[str, Rgb] = {  # lightness differs too, for colour-blind eyes
     "white": (244, 244, 240),
     "black": (34, 34, 38),
 }
-INK: Rgb = (28, 24, 30)
-GLASS: Rgb = (176, 214, 232)
-BEAK: Rgb = (242, 145, 30)
+INK: RgbColour = (28, 24, 30)
+GLASS: RgbColour = (176, 214, 232)
+BEAK: RgbColour = (242, 145, 30)
 FIT = 0.95  # leaves room for the outline at the rim of the square
 OUTLINE = 0.022  # of the sprite's side: about one pixel at 48
 
 
-def _mix(a: Rgb, b: Rgb, share: float) -> Rgb:
+def _mix(a: RgbColour, b: RgbColour, share: float) -> RgbColour:
     """`share` of b in a."""
     red, green, blue = (round(p + (q - p) * share) for p, q in zip(a, b, strict=True))
     return red, green, blue
@@ -43,27 +43,27 @@ def _mix(a: Rgb, b: Rgb, share: float) -> Rgb:
 class _Pen:
     """Collects shapes in unit coordinates, back to front, then draws them with a common outline."""
 
-    body: Rgb
-    line: Rgb
-    shapes: list[tuple[str, list[Point], float, Rgb, bool]] = field(default_factory=list)
+    body: RgbColour
+    line: RgbColour
+    shapes: list[tuple[str, list[Point], float, RgbColour, bool]] = field(default_factory=list)
 
     @property
-    def shade(self) -> Rgb:
+    def shade(self) -> RgbColour:
         """The side away from the light, and far legs."""
         return _mix(self.body, (20, 10, 40) if sum(self.body) > 160 else (150, 150, 160), 0.3)
 
     @property
-    def light(self) -> Rgb:
+    def light(self) -> RgbColour:
         """The side towards the light."""
         return _mix(self.body, (255, 255, 255), 0.35 if sum(self.body) > 160 else 0.22)
 
-    def oval(self, x: float, y: float, rx: float, ry: float, fill: Rgb | None = None, *, inside: bool = False) -> None:
+    def oval(self, x: float, y: float, rx: float, ry: float, fill: RgbColour | None = None, *, inside: bool = False) -> None:
         self.shapes.append(("oval", [(x - rx, y - ry), (x + rx, y + ry)], 0.0, fill or self.body, inside))
 
-    def shape(self, points: list[Point], fill: Rgb | None = None, *, inside: bool = False) -> None:
+    def shape(self, points: list[Point], fill: RgbColour | None = None, *, inside: bool = False) -> None:
         self.shapes.append(("shape", points, 0.0, fill or self.body, inside))
 
-    def limb(self, points: list[Point], width: float, fill: Rgb | None = None, *, inside: bool = False) -> None:
+    def limb(self, points: list[Point], width: float, fill: RgbColour | None = None, *, inside: bool = False) -> None:
         self.shapes.append(("limb", points, width, fill or self.body, inside))
 
     def draw(self, side: int) -> Image.Image:
@@ -78,7 +78,7 @@ class _Pen:
         return image
 
     def _one(
-        self, draw: ImageDraw.ImageDraw, side: int, form: str, points: list[Point], width: float, fill: Rgb, grow: float
+        self, draw: ImageDraw.ImageDraw, side: int, form: str, points: list[Point], width: float, fill: RgbColour, grow: float
     ) -> None:
         at = [((0.5 + (x - 0.5) * FIT) * side, (0.5 + (y - 0.5) * FIT) * side) for x, y in points]
         g = grow * side

@@ -1,6 +1,7 @@
-"""What training from nothing adds to masks: every part of the model is told directly what it should know.
+"""Training from nothing on the synthetic world: auxiliary losses tell every part of the model directly what it should know.
 
-The stages follow the paper's idea: align, then masks, then propagation. `stages` has the recipe, `heads` the heads that ask.
+The objectives follow the paper's order: alignment, then masks, then propagation. `recipe` has the stages, `heads` the auxiliary
+heads.
 """
 
 from collections.abc import Mapping
@@ -14,10 +15,11 @@ from virst_cli.model.fusion import WHOLE
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.model.virst import Virst
 from virst_cli.training import losses
-from virst_cli.training.batch import Batch
 from virst_cli.training.data import WorldBatch
 from virst_cli.training.heads import AuxiliaryHeads
-from virst_cli.training.teacher import Losses, Seen, Teacher, on_cells
+from virst_cli.training.recipe import Objective
+from virst_cli.training.teacher import EncodedFrames, Losses, ObjectiveLosses, Teacher, on_cells
+from virst_cli.training.training_batch import TrainingBatch
 from virst_cli.world import COLOURS, KINDS
 
 COVERED = 0.15  # a cell shows a thing when it covers this share of it
@@ -25,7 +27,7 @@ STATE_WORDS = ("away", "still", "left", "right", "jumps")  # one for each of the
 
 
 class WorldTeacher(Teacher):
-    """A model in training with its helper heads."""
+    """A model in training with its auxiliary heads."""
 
     def __init__(self, model: Virst, prompts: PromptBuilder) -> None:
         super().__init__(model)
@@ -41,7 +43,7 @@ class WorldTeacher(Teacher):
 
     # --- losses by subject -----------------------------------------------------------------------------------
 
-    def tower_knows(self, batch: WorldBatch, seen: Seen) -> Losses:
+    def tower_knows(self, batch: WorldBatch, seen: EncodedFrames) -> Losses:
         """Kind, colour, motion state and displacement of what each patch shows."""
         share, thing = batch.cover.max(-1)  # B,T,cells
         shown = share > COVERED
@@ -70,11 +72,11 @@ class WorldTeacher(Teacher):
             "vocabulary": self._names(seen, {"kind": kind, "colour": colour, "state": state}, share > 0.6),
         }
 
-    def _dense(self, seen: Seen, kind: Tensor, colour: Tensor) -> Tensor:
+    def _dense(self, seen: EncodedFrames, kind: Tensor, colour: Tensor) -> Tensor:
         coarse = seen.features.coarse.flatten(2).transpose(1, 2).unflatten(0, kind.shape[:2])
         return _cells(self.helpers.dense_kind(coarse), kind) + _cells(self.helpers.dense_colour(coarse), colour)
 
-    def _names(self, seen: Seen, labels: Mapping[str, Tensor], clear: Tensor) -> Tensor:
+    def _names(self, seen: EncodedFrames, labels: Mapping[str, Tensor], clear: Tensor) -> Tensor:
         """A projected token of a thing must name its kind, its colour and what it does through the language model's own words."""
         rows = clear.flatten().nonzero()[:512, 0]
         if len(rows) == 0:
@@ -87,7 +89,7 @@ class WorldTeacher(Teacher):
         ]
         return torch.stack(found).sum()
 
-    def sentence_means(self, batch: WorldBatch, seen: Seen, states: Tensor) -> Losses:
+    def sentence_means(self, batch: WorldBatch, seen: EncodedFrames, states: Tensor) -> Losses:
         """Heat map, pointer, kind and colour of the target, from the [SEG] states alone."""
         meaning = self.helpers.meaning(states.flatten(2))  # B,S,256
         share = batch.share(batch.targets)  # B,S,T,cells
@@ -129,60 +131,82 @@ class WorldTeacher(Teacher):
         return losses.mass_on_target(match.diagonal(dim1=1, dim2=2).transpose(1, 2), cells)
 
     def _joined(
-        self, batch: WorldBatch, seen: Seen, states: Tensor, targets: Tensor, looks: int, generator: torch.Generator
+        self,
+        batch: WorldBatch,
+        seen: EncodedFrames,
+        states: Tensor,
+        targets: Tensor,
+        sampled_frames: int,
+        generator: torch.Generator,
     ) -> Losses:
         asked = self.ask(batch, seen, states)
         cells = on_cells(batch.share(targets).flatten(0, 1))
         prompt = losses.mass_on_target(self.helpers.prompted(asked.prompts, asked.grids), cells)
         match = self._matches(states, asked.grids, cells)
-        return {**self.masks_match(batch, seen, asked, targets, looks, generator), "prompt": prompt, "match": match}
+        return {**self.masks_match(batch, seen, asked, targets, sampled_frames, generator), "prompt": prompt, "match": match}
 
-    # --- stages ----------------------------------------------------------------------------------------------
+    # --- objectives ------------------------------------------------------------------------------------------
 
-    def see_lesson(self, batch: WorldBatch, looks: int, generator: torch.Generator) -> Losses:
+    @property
+    def objectives(self) -> Mapping[Objective, ObjectiveLosses]:
+        """The losses of each objective."""
+        return {
+            **super().objectives,
+            Objective.SEE: self.see_losses,
+            Objective.READ: self.read_losses,
+            Objective.UNDERSTAND: self.understand_losses,
+            Objective.THINK: self.think_losses,
+            Objective.JOIN: self.join_losses,
+            Objective.SHARPEN: self.sharpen_losses,
+        }
+
+    def see_losses(self, batch: WorldBatch, sampled_frames: int, generator: torch.Generator) -> Losses:
+        """Objective *see*: what patches show, and masks from codes in place of sentences."""
         seen = self.see(batch)
         targets, states = self._coded(batch, generator)
         return {
             **self.tower_knows(batch, seen),
-            **self._joined(batch, seen, states, targets, looks, generator),
+            **self._joined(batch, seen, states, targets, sampled_frames, generator),
         }
 
-    def read_lesson(self, batch: WorldBatch, looks: int, generator: torch.Generator) -> Losses:
-        """Language alone: without a video, nothing but the words can be known."""
+    def read_losses(self, batch: WorldBatch, sampled_frames: int, generator: torch.Generator) -> Losses:
+        """Objective *read*: language alone; without a video only the words can be known."""
         states = self.read(batch, torch.empty(len(batch.prompts), 0, self.model.config.language.width, device=self.device))
         return {"words": self._words(batch, self.helpers.meaning(states.flatten(2)))}
 
-    def understand_lesson(self, batch: WorldBatch, looks: int, generator: torch.Generator) -> Losses:
+    def understand_losses(self, batch: WorldBatch, sampled_frames: int, generator: torch.Generator) -> Losses:
+        """Objective *understand*: what patches show, and what sentences mean in the video."""
         seen = self.see(batch)
         return {**self.tower_knows(batch, seen), **self.sentence_means(batch, seen, self.understand(batch, seen))}
 
-    def think_lesson(self, batch: WorldBatch, looks: int, generator: torch.Generator) -> Losses:
-        """Understood, but with a trunk that stays as it is; and the SegPrompter's content term must find the target as well."""
+    def think_losses(self, batch: WorldBatch, sampled_frames: int, generator: torch.Generator) -> Losses:
+        """Objective *think*: as *understand*, and the SegPrompter's content term must find the target as well."""
         seen = self.see(batch)
         states = self.understand(batch, seen)
         match = self._matches(states, self.grids(batch, seen), on_cells(batch.share(batch.targets).flatten(0, 1)))
         return {**self.tower_knows(batch, seen), **self.sentence_means(batch, seen, states), "match": match}
 
-    def join_lesson(self, batch: WorldBatch, looks: int, generator: torch.Generator) -> Losses:
+    def join_losses(self, batch: WorldBatch, sampled_frames: int, generator: torch.Generator) -> Losses:
+        """Objective *join*: as *understand*, with masks of what the sentences mean."""
         seen = self.see(batch)
         states = self.understand(batch, seen)
         return {
             **self.tower_knows(batch, seen),
             **self.sentence_means(batch, seen, states),
-            **self._joined(batch, seen, states, batch.targets, looks, generator),
+            **self._joined(batch, seen, states, batch.targets, sampled_frames, generator),
         }
 
-    def sharpen_lesson(self, batch: WorldBatch, looks: int, generator: torch.Generator) -> Losses:
-        """Joined, but with eyes that stay as they are: cheaper, and what the masks are made from no longer moves."""
+    def sharpen_losses(self, batch: WorldBatch, sampled_frames: int, generator: torch.Generator) -> Losses:
+        """Objective *sharpen*: as *join* with frozen encoders, which is cheaper, and keeps the features under the masks fixed."""
         with torch.no_grad():
             seen = self.see(batch)
         states = self.understand(batch, seen)
         return {
             **self.sentence_means(batch, seen, states),
-            **self._joined(batch, seen, states, batch.targets, looks, generator),
+            **self._joined(batch, seen, states, batch.targets, sampled_frames, generator),
         }
 
-    def while_tracking(self, batch: Batch, time: int, clip: Tensor, targets: Tensor) -> Losses:
+    def while_tracking(self, batch: TrainingBatch, time: int, clip: Tensor, targets: Tensor) -> Losses:
         """Which cells memory attention already knows to be the target's."""
         share = (batch.cover[clip, time] * targets.float()[:, None]).sum(-1)  # R,cells
         known = self.helpers.occupancy(self._attended.transpose(0, 1))[..., 0].float()

@@ -20,7 +20,7 @@ GRID = 8  # cells a side in which training says where things are
 
 
 @dataclass
-class Batch(ABC):
+class TrainingBatch(ABC):
     """B clips of T frames with S sentences each and at most K things a clip."""
 
     images: Tensor  # B,T,3,H,W uint8
