@@ -51,7 +51,7 @@ def test_a_loaded_model_equals_one_that_was_built_with_memory(converted):
     with torch.inference_mode():
         ours, theirs = loaded.seg_model.encode(image), plain.seg_model.encode(image)
         assert torch.equal(ours.coarse, theirs.coarse)
-        assert torch.equal(loaded.prompts(states, ours.coarse), plain.prompts(states, theirs.coarse))
+        assert torch.equal(loaded.mask_prompts(states, ours.coarse), plain.mask_prompts(states, theirs.coarse))
     assert not any(buffer.is_meta for buffer in loaded.buffers())
 
 

@@ -117,7 +117,7 @@ def test_fusions_agree_with_the_goldens(dtype: torch.dtype, segmenter: Segmenter
             seg = fusion.fuse_seg_tokens(first[f"{case}.seg_embeds"][0].to(dtype), features(first, case)[0])
             close("initial fusion", seg[None], first[f"{case}.output"], dtype, dtype)
         for case in ("T1", "T4", "T8"):
-            prompts = fusion.prompts(second[f"{case}.seg_tokens"].to(dtype), features(second, case)[0])
+            prompts = fusion.mask_prompts(second[f"{case}.seg_tokens"].to(dtype), features(second, case)[0])
             close("SegPrompter", prompts, second[f"{case}.output"], dtype, dtype)
 
 

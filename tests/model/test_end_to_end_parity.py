@@ -76,7 +76,7 @@ def test_a_video_and_a_sentence_give_the_published_masks(case, load: Callable[..
     agree(file, "seg_hidden_states", states, golden["seg_hidden_states"])
 
     # fuse
-    prompts = model.fusion.prompts(states, coarse)  # 1,10,T,C
+    prompts = model.fusion.mask_prompts(states, coarse)  # 1,10,T,C
     anchor_prompts = prompts[:, :, said["anchor_time_indices_c"]]
     agree(file, "seg_prompter_output", prompts, golden["seg_prompter_output"])
     agree(file, "anchor_prompts", anchor_prompts, golden["anchor_prompts"])

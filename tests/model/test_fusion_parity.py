@@ -42,10 +42,10 @@ def test_seg_states_become_the_published_prompts(case, model, agree):
     after: list[Tensor] = []
     hook = prompter.decoder[0].register_forward_hook(lambda module, inputs, output: after.append(output[0]))
     looked: list[Looking] = []
-    seen.append(prompter.prompts(states, grids, looked))
+    seen.append(prompter.mask_prompts(states, grids, looked))
     hook.remove()
     agree(SECOND, f"{case}.output", seen[0], golden[f"{case}.output"])
-    agree(SECOND, f"{case}.output", model.fusion.prompts(states, maps[0]), golden[f"{case}.output"])
+    agree(SECOND, f"{case}.output", model.fusion.mask_prompts(states, maps[0]), golden[f"{case}.output"])
     if f"{case}.after_layer0" in golden:
         layer0 = golden[f"{case}.after_layer0"]
         agree(SECOND, f"{case}.after_layer0", after[0].view(layer0.shape), layer0)
@@ -58,6 +58,6 @@ def test_many_sentences_get_the_prompts_that_each_gets_alone(model):
     golden = tensors(SECOND)
     maps = features(golden, "T4")[0]
     states = torch.cat([golden["T4.seg_tokens"], golden["T8.seg_tokens"]])
-    together = model.fusion.prompts(states, maps)
-    alone = torch.cat([model.fusion.prompts(state[None], maps) for state in states])
+    together = model.fusion.mask_prompts(states, maps)
+    alone = torch.cat([model.fusion.mask_prompts(state[None], maps) for state in states])
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)

@@ -201,9 +201,9 @@ class SegPrompter(nn.Module):
         return self.memory_norm(grid_tokens(self.spatial_down, features))
 
     def forward(self, seg_states: Tensor, features: Tensor) -> Tensor:
-        return self.prompts(seg_states, self.look(features))
+        return self.mask_prompts(seg_states, self.look(features))
 
-    def prompts(self, seg_states: Tensor, grids: Tensor, looked: list[Looking] | None = None, span: Span = WHOLE) -> Tensor:
+    def mask_prompts(self, seg_states: Tensor, grids: Tensor, looked: list[Looking] | None = None, span: Span = WHOLE) -> Tensor:
         """Prompts (B,10,T,C) from what `look` returned for frames of a span of the video.
 
         How every layer looked goes to `looked`.

@@ -51,13 +51,13 @@ class Fusion(nn.Module):
         """First fusion, where the model has it: [SEG] embeddings (10,D) that have seen the coarse maps of T frames (T,C,h,w)."""
         return self.initial_seg_fusion_module(seg_embeddings[None], coarse[None])[0]
 
-    def prompts(self, seg_states: Tensor, coarse: Tensor, span: Span = WHOLE) -> Tensor:
+    def mask_prompts(self, seg_states: Tensor, coarse: Tensor, span: Span = WHOLE) -> Tensor:
         """fuse: states (n,10,D) and coarse maps of T frames (T,C,h,w), seen once for all sentences, to prompts (n,10,T,C).
 
         span: the part of the video that the frames are from.
         """
         grids = self.seg_prompter.look(coarse[None]).expand(seg_states.shape[0], -1, -1, -1)
-        return self.seg_prompter.prompts(seg_states, grids, span=span)
+        return self.seg_prompter.mask_prompts(seg_states, grids, span=span)
 
 
 def pack(visual: Tensor, prompts: Sequence[Prompt], embed: nn.Module, seg_embeddings: Tensor | None = None) -> "Packed":

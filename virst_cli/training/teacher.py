@@ -139,7 +139,7 @@ class Teacher(nn.Module):
     def _looked(self, states: Tensor, grids: Tensor) -> tuple[Tensor, Tensor]:
         """Prompts and attention of some rows."""
         layers: list[Looking] = []
-        prompts = self.model.fusion.seg_prompter.prompts(states, grids, layers)
+        prompts = self.model.fusion.seg_prompter.mask_prompts(states, grids, layers)
         if not layers:  # a model without this fusion
             return prompts, prompts.new_zeros(len(prompts), 0)
         return prompts, torch.stack([_watched(layer).logits().flatten(1, 2) for layer in layers], 1)
