@@ -45,7 +45,7 @@ def test_the_embedded_model_is_taken_where_there_is_no_other():
 
 
 def test_the_largest_model_is_taken_and_the_embedded_one_last():
-    model(find.imported("small"), 10)
+    model(find.import_folder("small"), 10)
     large = pulled("someone/large", 100)
     chosen = find.choose_model()
     assert (chosen.name, chosen.path, chosen.reason) == ("someone/large", large, "the largest of 3 here")
@@ -59,7 +59,7 @@ def test_a_name_is_what_comes_with_the_tool_then_imported_then_a_folder_then_on_
     assert find.find_model("a/b") == on_hub
     folder = model(Path("a/b"), 1)
     assert find.find_model("a/b") == folder
-    here = model(find.imported("a/b"), 1)
+    here = model(find.import_folder("a/b"), 1)
     assert find.find_model("a/b") == here
     model(Path(EMBEDDED), 1)
     assert find.find_model(EMBEDDED) == find.embedded()
@@ -86,14 +86,14 @@ def test_a_download_that_lost_a_file_is_not_here(cache):
 def test_a_note_that_is_none_counts_as_nothing_downloaded(text, cache):
     pulled("a/b", 1)
     (cache / "models--a--b" / "virst.json").write_text(text)
-    assert Pins("a/b").whole("main") is None
+    assert Pins("a/b").complete_folder("main") is None
 
 
 def test_what_was_noted_is_forgotten_by_commit():
     pulled("a/b", 1)
     pins = Pins("a/b")
     pins.add("v2", "f" * 40, {CONFIG: "c" * 64})
-    pins.drop("main")
+    pins.remove("main")
     assert json.loads((pins.folder / "virst.json").read_text())["revisions"].keys() == {"v2", "f" * 40}
     assert Pins("a/b").commit("main") == "main"
 
@@ -132,7 +132,7 @@ def test_the_table_names_every_part_with_its_sum_where_it_is_known():
 
 def test_what_helps_depends_on_where_a_model_came_from(cache):
     assert "`virst weights pull a/b`" in repair_hint(pulled("a/b", 1))
-    assert "`virst weights import`" in repair_hint(find.imported("mine"))
+    assert "`virst weights import`" in repair_hint(find.import_folder("mine"))
     assert repair_hint(find.embedded()) == "install virst again"
 
 

@@ -47,7 +47,7 @@ def test_a_missing_file_is_named(folder, name):
 @pytest.mark.parametrize(("name", "text"), [("vocab.json", "{"), ("merges.txt", "a b c"), ("tokenizer_config.json", "{}")])
 def test_files_that_are_something_else_are_refused(folder, name, text):
     (folder / name).write_text(text)
-    with pytest.raises(WeightsError, match="no Qwen2 tokenizer"):
+    with pytest.raises(WeightsError, match="does not contain a Qwen2 tokenizer"):
         read_tokenizer(folder)
 
 
@@ -57,5 +57,5 @@ def test_a_token_with_another_id_is_an_error_with_expected_and_got(folder):
     first = min(config["added_tokens_decoder"], key=int)
     config["added_tokens_decoder"]["9999"] = config["added_tokens_decoder"].pop(first)
     path.write_text(json.dumps(config))
-    with pytest.raises(WeightsError, match=r"does not fit: expected id \d+, got \d+"):
+    with pytest.raises(WeightsError, match=r"has the wrong id: expected \d+, got \d+"):
         read_tokenizer(folder)

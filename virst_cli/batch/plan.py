@@ -7,7 +7,7 @@ from typing import Any
 
 from virst_cli.batch.jobs_file import JobRow, read_rows
 from virst_cli.batch.run_folders import run_folders
-from virst_cli.checkpoints.find import choose_model, find_model
+from virst_cli.checkpoints.find import find_model, name_for_workers
 from virst_cli.errors import SentenceError
 from virst_cli.files.shown import shown
 from virst_cli.model.prompt import PromptBuilder
@@ -100,7 +100,7 @@ def plan_batch(jobs: Path, settings: Settings) -> Batch:
         except SentenceError as error:
             raise SentenceError(f"{shown(jobs)}, line {row.line}: {error}") from None
         unknown.update(dict.fromkeys(prompts.unknown_words(row.text)))
-    return Batch(tuple(_tasks(rows, settings.output)), settings, _known_everywhere(settings.model), tuple(unknown))
+    return Batch(tuple(_tasks(rows, settings.output)), settings, name_for_workers(settings.model), tuple(unknown))
 
 
 def _tasks(rows: Sequence[JobRow], output: Path) -> list[Task]:
@@ -117,9 +117,3 @@ def _tasks(rows: Sequence[JobRow], output: Path) -> list[Task]:
 def _place(path: Path) -> Path:
     """Where a video is, one way to write it only; but a link to a file is a video of its own, as it has its own name."""
     return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
-
-
-def _known_everywhere(model: str | None) -> str:
-    """A folder as an absolute path, a name as it is, None as the name of the best one here: other machines may have others."""
-    chosen = choose_model(model)
-    return str(chosen.path.absolute()) if model is not None and Path(model).is_dir() else chosen.name

@@ -145,7 +145,7 @@ class VirstConfig:
                 **raw,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise WeightsError(f"{source} is no virst model configuration ({error}); see `virst weights list`") from None
+            raise WeightsError(f"{source} is not a virst model configuration ({error}); see `virst weights list`") from None
 
 
 def _tuples(fields: dict[str, Any]) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def test_a_part_that_is_not_the_pinned_one_is_not_even_fetched(hub: Hub, shell: 
     hub.publish(SAM2, {"sam2.1_hiera_large.pt": bytes(5000)})
     done = shell("virst weights pull virst-7b")
     assert done.code == 4
-    assert "sam2.1_hiera_large.pt is not what it should be: expected sha256 " in done.error
+    assert "sam2.1_hiera_large.pt has the wrong contents: expected sha256 " in done.error
 
 
 @pytest.mark.slow
