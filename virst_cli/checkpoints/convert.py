@@ -85,7 +85,7 @@ def convert(
     on_progress: takes "check" and files, then "convert" and shards.
 
     Raises WeightsError for a part that is missing, damaged or not a plain file of tensors, and for a tensor that is missing,
-    unknown or has the wrong shape; OutputError when `output` exists; DiskFull, before anything is written if the size shows it by then.
+    unknown or has the wrong shape; OutputError when `output` exists; DiskFull, before anything is written if that is foreseeable.
     """
     virst = CheckpointTensors.virst(checkpoint)
     videochat, sam = CheckpointTensors.base(base), CheckpointTensors.sam2(sam2)
@@ -105,9 +105,8 @@ def convert(
     wanted = tensor_shapes(config)
     below = {**videochat.tensors, **sam.tensors}
     if EMBEDDINGS in below:
-        below[EMBEDDINGS] = below[EMBEDDINGS][
-            : config.language.vocabulary
-        ]  # later rows are padding; the last row that stays is [SEG]
+        rows = config.language.vocabulary  # with [SEG] as the last one; the base model has more for padding
+        below[EMBEDDINGS] = below[EMBEDDINGS][:rows]
     found = {**below, **{name: virst.tensors[name] for name in trained if name not in unused_fusion}}
     _check(found, wanted, trained)
     updates.check(wanted)

@@ -34,7 +34,7 @@ class Download:
         """Downloads files; disk space is checked before the first byte.
 
         sums: name -> sha256 of the files, or None where it is not known.
-        on_progress: takes "download", the bytes received, and the bytes of all files; None for the progress bars of huggingface_hub.
+        on_progress: takes "download", the bytes received, and the bytes of all files; None for huggingface_hub's own bars.
 
         Raises WeightsError for a file that is not there or has the wrong contents, DiskFull when there is not enough space.
         """
