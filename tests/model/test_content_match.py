@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from virst_cli.model.fusion import PLACES, WHOLE, ContentMatch, cosines
+from virst_cli.model.fusion import PLACE_COSINES, WHOLE, ContentMatch, cosines
 
 FRAMES, SIDE, WIDTH, LANGUAGE = 6, 8, 16, 12
 STATES = torch.zeros(1, 10, LANGUAGE)  # so that only biases speak
@@ -29,7 +29,7 @@ def looked_at(match: ContentMatch, grids: torch.Tensor, span: tuple[float, float
 
 def go_there(match: ContentMatch, way: list[tuple[float, float, float]]) -> None:
     """Lets it want a place: for each function of time a row, a column and how much it counts."""
-    down = cosines(SIDE, PLACES)
+    down = cosines(SIDE, PLACE_COSINES)
     with torch.no_grad():
         for part, (row, column, weight) in zip(match.place.bias.view(2, -1), way, strict=True):
             part.copy_(weight * torch.outer(down[int(row)], down[int(column)]).flatten())

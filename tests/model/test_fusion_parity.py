@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from tests.goldens_config import tensors
-from virst_cli.model.fusion import Looking
+from virst_cli.model.fusion import QueriesAndKeys
 
 FIRST, SECOND = "initial_fusion.safetensors", "seg_prompter.safetensors"
 
@@ -34,14 +34,14 @@ def test_seg_embeddings_see_the_frames_as_published(case, model, agree):
 def test_seg_states_become_the_published_prompts(case, model, agree):
     golden = tensors(SECOND)
     prompter, states, maps = model.fusion.seg_prompter, golden[f"{case}.seg_tokens"], features(golden, case)
-    grids = prompter.look(maps)
+    grids = prompter.grids(maps)
     memory = golden[f"{case}.memory"]
     agree(SECOND, f"{case}.memory", grids.flatten(1, 2)[:, : memory.shape[1]], memory)
 
     seen: list[Tensor] = []
     after: list[Tensor] = []
     hook = prompter.decoder[0].register_forward_hook(lambda module, inputs, output: after.append(output[0]))
-    looked: list[Looking] = []
+    looked: list[QueriesAndKeys] = []
     seen.append(prompter.mask_prompts(states, grids, looked))
     hook.remove()
     agree(SECOND, f"{case}.output", seen[0], golden[f"{case}.output"])

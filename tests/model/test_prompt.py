@@ -100,7 +100,7 @@ def test_a_tokenizer_file_without_seg_is_refused(tmp_path):
     with pytest.raises(WeightsError, match=r"\[SEG\]"):
         PromptBuilder.from_file(path)
     path.write_text("no json")
-    with pytest.raises(WeightsError, match="no tokenizer"):
+    with pytest.raises(WeightsError, match="is not a tokenizer"):
         PromptBuilder.from_file(path)
 
 

@@ -1,8 +1,8 @@
 """The steps anchor and propagate: SAM 2.1's mask decoder and memory, built from the `sam2` package (spec section 11).
 
 VIRST differs from SAM 2.1 in three things: a prompt is ten vectors instead of clicks; the decoder always predicts three masks, of
-which the one with the highest predicted IoU is taken; and the memory of an anchor is encoded from its soft mask. All sentences about
-a video are tracked as one batch over one encoded frame.
+which the one with the highest predicted IoU is taken; and the memory of an anchor is encoded from its soft mask. All sentences
+about a video are tracked as one batch over one encoded frame.
 """
 
 from dataclasses import dataclass
@@ -66,14 +66,15 @@ class SegModel(SAM2Base):
             image_encoder=_image_encoder(config),
             memory_attention=_memory_attention(config),
             memory_encoder=_memory_encoder(config),
-            # In SAM 2.1's configuration (sam2.1_hiera_l.yaml) only a maximum of anchors is missing: it attends to all of them.
-            # VIRST attends to the nearest ones, because a chunk has many anchors.
+            # The only value that differs from SAM 2.1's own configuration (sam2.1_hiera_l.yaml). SAM 2.1 attends to all anchors
+            # (-1); VIRST attends to the nearest ones, because a chunk has many.
             max_cond_frames_in_attn=NEAREST_ANCHORS,
-            # The values of that configuration, or of SAM2Base where it says nothing, which also size our memory bank.
-            image_size=config.image_size,  # 1024 as published
-            num_maskmem=1 + RECENT_FRAMES,  # 7
-            max_obj_ptrs_in_encoder=1 + POINTER_FRAMES,  # 16
-            # As in that configuration; SAM2Base's own defaults are SAM 2.0's or older: scale 1, bias 0, and False.
+            # Sizes. With the published ones, the values are those of SAM 2.1: 1024, 7 and 16.
+            image_size=config.image_size,
+            num_maskmem=1 + RECENT_FRAMES,
+            max_obj_ptrs_in_encoder=1 + POINTER_FRAMES,
+            # As SAM 2.1's own configuration has them. They differ from the defaults of SAM2Base, which are 1 for the scale, 0 for
+            # the bias and False for the others (only add_tpos_enc_to_obj_ptrs is True there too).
             sigmoid_scale_for_mem_enc=20.0,
             sigmoid_bias_for_mem_enc=-10.0,
             use_mask_input_as_output_without_sam=True,
@@ -85,6 +86,7 @@ class SegModel(SAM2Base):
             use_multimask_token_for_obj_ptr=True,
             iou_prediction_use_sigmoid=True,
             use_obj_ptrs_in_encoder=True,
+            add_tpos_enc_to_obj_ptrs=True,
             proj_tpos_enc_in_obj_ptrs=True,
             use_signed_tpos_enc_to_obj_ptrs=True,
             only_obj_ptrs_in_the_past_for_eval=True,
@@ -92,9 +94,9 @@ class SegModel(SAM2Base):
             pred_obj_scores=True,
             pred_obj_scores_mlp=True,
             fixed_no_obj_ptr=True,
-            # Left at SAM2Base's defaults: binarize_mask_from_pts_for_mem_enc=False, though SAM 2's video predictor sets it, because
-            # VIRST encodes the soft mask of an anchor; and multimask_min_pt_num and multimask_max_pt_num (0 and 1 in that
-            # configuration), because `_use_multimask` below does not read them.
+            # Not given: multimask_min_pt_num and multimask_max_pt_num (0 and 1 in SAM 2.1's configuration), which only the
+            # package's `_use_multimask` reads, and ours replaces it; and binarize_mask_from_pts_for_mem_enc, which is False by
+            # default as VIRST needs it, though SAM 2's builder of the video predictor sets it.
         )
 
     def encode(self, images: Tensor) -> FrameFeatures:
@@ -178,7 +180,7 @@ class SegModel(SAM2Base):
         return True  # always predict three masks; the package then takes the one with the highest predicted IoU
 
     def _build_sam_heads(self) -> None:
-        """Builds the package's heads with `TensorPromptEncoder`, and with the sizes of the configuration instead of its constants."""
+        """Builds the package's heads, with `TensorPromptEncoder`, and with the configuration's sizes in place of constants."""
         config, side = self.config, self.image_size // self.backbone_stride
         self.sam_prompt_embed_dim = self.hidden_dim
         self.sam_image_embedding_size = side
