@@ -23,7 +23,7 @@ FIRST_FUSION = "fusion.initial_seg_fusion_module."
 
 
 def trained_parts(published):
-    """The smallest checkpoint: what exists nowhere else."""
+    """The smallest checkpoint: only the tensors that no other source has."""
     return {name: tensor for name, tensor in published.items() if "lora_" in name or "seg_prompter" in name}
 
 
@@ -42,7 +42,7 @@ def sam2():
     return torch.load(CHECKPOINT / "sam2_base.pt", weights_only=True)["model"]
 
 
-def test_the_checkpoint_lies_over_base_and_sam2(converted, published):
+def test_the_checkpoint_replaces_tensors_of_base_and_sam2(converted, published):
     ours = tensors_of(converted.path)
     name = "sam_mask_decoder.iou_token.weight"
     assert torch.equal(ours["fusion.seg_model." + name], published[PEFT + "model.seg_model." + name])
@@ -53,7 +53,7 @@ def test_the_checkpoint_lies_over_base_and_sam2(converted, published):
     assert torch.equal(ours["language_model.layers.0.self_attn.q_proj.weight"], merged)
 
 
-def test_a_partial_checkpoint_is_filled_up_from_base_and_sam2(tmp_path, published, checkpoint):
+def test_a_partial_checkpoint_is_completed_from_base_and_sam2(tmp_path, published, checkpoint):
     report = convert_goldens(tmp_path / "out", checkpoint=checkpoint(trained_parts(published)))
     ours = tensors_of(tmp_path / "out")
     rows = report.config.language.vocabulary
@@ -144,7 +144,7 @@ def test_a_checkpoint_without_its_own_parts_is_refused(gone, tmp_path, published
         convert_goldens(tmp_path / "out", checkpoint=checkpoint(kept))
 
 
-def test_what_is_nowhere_is_named(tmp_path, published, checkpoint):
+def test_a_tensor_that_is_in_no_source_is_named(tmp_path, published, checkpoint):
     entries = base()
     del entries["model.norm.weight"]
     (tmp_path / "base").mkdir()
@@ -177,13 +177,13 @@ def test_a_tensor_that_is_there_twice_is_an_error(tmp_path, published, checkpoin
 @pytest.mark.parametrize(
     ("tensor", "says"), [(torch.zeros(2, 3), r"expected \(.*\), got \(2, 3\)"), ("text", "is not a tensor but str")]
 )
-def test_what_does_not_fit_says_expected_and_got(tensor, says, tmp_path, published, checkpoint):
+def test_a_tensor_with_the_wrong_shape_or_type_is_an_error_with_expected_and_got(tensor, says, tmp_path, published, checkpoint):
     published[PEFT + "model.seg_prompter.seg_proj.weight"] = tensor
     with pytest.raises(WeightsError, match=r"seg_prompter\.seg_proj\.weight.*" + says):
         convert_goldens(tmp_path / "out", checkpoint=checkpoint(published))
 
 
-def test_whole_numbers_are_no_weights(tmp_path, published, checkpoint):
+def test_integer_tensors_are_refused_as_weights(tmp_path, published, checkpoint):
     name = PEFT + "model.seg_prompter.seg_proj.weight"
     published[name] = published[name].int()
     with pytest.raises(WeightsError, match=r"expected floating point, got torch\.int32"):
@@ -212,7 +212,7 @@ def test_a_malicious_pickle_is_refused_and_does_not_run(which, legacy, tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"no pickle at all", b"PK\3\4 cut off"])
-def test_what_is_no_checkpoint_is_refused(content, tmp_path):
+def test_a_file_that_is_not_a_checkpoint_is_refused(content, tmp_path):
     path = tmp_path / "x.pt"
     path.write_bytes(content)
     with pytest.raises(WeightsError, match=r"x\.pt"):

@@ -87,7 +87,7 @@ def test_a_copy_waits_for_the_work_with_the_layer_that_it_replaces(converted, mo
     assert calls.count(("copied", 0)) == count
 
 
-def test_a_pass_that_is_given_up_leaves_neither_thread_nor_layer(converted):
+def test_a_pass_that_ends_early_leaves_neither_thread_nor_layer(converted):
     before, threads = alive(), threading.active_count()
     given_up = iter(layers(converted))
     next(given_up)

@@ -17,11 +17,11 @@ def folder(tmp_path):
 
 
 def test_special_tokens_and_seg_have_the_published_ids(folder):
-    tokenizer, said = read_tokenizer(folder), words()["tokenizer"]
-    assert tokenizer.token_to_id("<|endoftext|>") == said["endoftext_and_padding_id"]
-    assert tokenizer.token_to_id("<|im_start|>") == said["im_start_id"]
-    assert tokenizer.token_to_id("<|im_end|>") == said["im_end_id"]
-    assert tokenizer.token_to_id("[SEG]") == said["seg_token_id"] == tokenizer.get_vocab_size() - 1
+    tokenizer, recorded = read_tokenizer(folder), words()["tokenizer"]
+    assert tokenizer.token_to_id("<|endoftext|>") == recorded["endoftext_and_padding_id"]
+    assert tokenizer.token_to_id("<|im_start|>") == recorded["im_start_id"]
+    assert tokenizer.token_to_id("<|im_end|>") == recorded["im_end_id"]
+    assert tokenizer.token_to_id("[SEG]") == recorded["seg_token_id"] == tokenizer.get_vocab_size() - 1
 
 
 def test_a_saved_tokenizer_gives_the_same_ids(folder, tmp_path):

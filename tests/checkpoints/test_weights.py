@@ -159,7 +159,7 @@ def test_a_shard_that_the_manifest_does_not_know_is_named(copy):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"files": {"a": {}}}', '{"files": {"../a": {"sha256": "", "bytes": 0}}}'])
-def test_a_manifest_that_is_none_is_refused(copy, text):
+def test_an_invalid_manifest_is_refused(copy, text):
     (copy / MANIFEST).write_text(text)
     with pytest.raises(WeightsError, match="not a valid manifest"):
         ModelFolder.open(copy).verify()
@@ -172,7 +172,7 @@ def test_a_folder_without_a_manifest_can_not_be_verified(copy):
 
 
 @pytest.mark.parametrize("index", ["", "[]", "{}", '{"weight_map": 1}', '{"weight_map": {"a": 1}}'])
-def test_an_index_that_is_none_is_refused(copy, index):
+def test_an_invalid_index_is_refused(copy, index):
     (copy / INDEX).write_text(index)
     with pytest.raises(WeightsError):
         ModelFolder.open(copy)
@@ -186,7 +186,7 @@ def test_an_index_can_not_lead_out_of_the_folder(copy, file):
         ModelFolder.open(copy)
 
 
-def test_a_folder_without_tensors_is_no_model_folder(copy, tmp_path):
+def test_a_folder_without_tensors_is_not_a_model_folder(copy, tmp_path):
     (copy / INDEX).unlink()
     with pytest.raises(WeightsError, match=r"neither model\.safetensors"):
         ModelFolder.open(copy)

@@ -41,7 +41,7 @@ def test_a_failed_conversion_leaves_nothing(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_too_little_room_is_said_before_anything_is_written(tmp_path, monkeypatch):
+def test_too_little_disk_space_is_reported_before_anything_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1_000_000))
     with pytest.raises(DiskFull, match=r"needs \d\.\d\d GB, but 0\.00 GB are free"):
         convert_goldens(tmp_path / "out")
