@@ -15,7 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from virst_cli.errors import UsageError
 from virst_cli.model.config import CLIP_FRAMES, SEG_TOKENS
-from virst_cli.model.fusion import Looking
+from virst_cli.model.fusion import QueriesAndKeys
 from virst_cli.model.pixels import normalise
 from virst_cli.model.seg_model import FrameFeatures, Tracked
 from virst_cli.model.virst import Virst
@@ -141,7 +141,7 @@ class Teacher(nn.Module):
     def grids(self, batch: TrainingBatch, seen: EncodedFrames) -> Tensor:
         """The frames as the SegPrompter sees them (R,T,cells,C), once for each of R = B*S sentences."""
         clips, frames = batch.images.shape[:2]
-        grids = self.model.fusion.seg_prompter.look(seen.features.coarse.unflatten(0, (clips, frames)))  # B,T,cells,C
+        grids = self.model.fusion.seg_prompter.grids(seen.features.coarse.unflatten(0, (clips, frames)))  # B,T,cells,C
         return grids.repeat_interleave(batch.targets.shape[1], 0)
 
     def ask(self, batch: TrainingBatch, seen: EncodedFrames, states: Tensor) -> Prompted:
@@ -155,8 +155,8 @@ class Teacher(nn.Module):
 
     def _looked(self, states: Tensor, grids: Tensor) -> tuple[Tensor, Tensor]:
         """Prompts and attention of some rows."""
-        layers: list[Looking] = []
-        prompts = self.model.fusion.seg_prompter.prompts(states, grids, layers)
+        layers: list[QueriesAndKeys] = []
+        prompts = self.model.fusion.seg_prompter.mask_prompts(states, grids, layers)
         if not layers:  # a model without this fusion
             return prompts, prompts.new_zeros(len(prompts), 0)
         return prompts, torch.stack([_watched(layer).logits().flatten(1, 2) for layer in layers], 1)
@@ -231,11 +231,11 @@ class Teacher(nn.Module):
         return {}
 
 
-def _watched(looking: Looking) -> Looking:
+def _watched(looking: QueriesAndKeys) -> QueriesAndKeys:
     """Half of the heads and two of the ten tokens: they say enough, and this loss is not cheap."""
     half = looking.keys.shape[1] // 2
     content = None if looking.content is None else looking.content[:, :half]
-    return Looking(looking.queries[:, :half, :: SEG_TOKENS // 2], looking.keys[:, :half], content)
+    return QueriesAndKeys(looking.queries[:, :half, :: SEG_TOKENS // 2], looking.keys[:, :half], content)
 
 
 def _compared(masks: Tensor, ious: Tensor, score: Tensor, truth: Tensor) -> Losses:
