@@ -1,4 +1,4 @@
-"""Shows the parameters in docstrings, one `name: meaning` per line, as a list; mkdocs.yml names this file as an extension of griffe."""
+"""Shows the parameters in docstrings as lists: one `name: meaning` per line. mkdocs.yml names this file as an extension of griffe."""
 
 import re
 from typing import Any
