@@ -1,4 +1,4 @@
-"""Shows the parameters in docstrings as lists: one `name: meaning` per line. mkdocs.yml names this file as an extension of griffe."""
+"""Shows the parameters in docstrings as lists, one `name: meaning` per line; an extension of griffe that mkdocs.yml names."""
 
 import re
 from typing import Any
