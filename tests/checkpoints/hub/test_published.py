@@ -1,4 +1,4 @@
-"""The published weights, from nothing to masks, as the README has it; and what is refused on the way."""
+"""The published weights, from nothing to masks, as the README and docs/models.md have it; and what is refused on the way."""
 
 import os
 import shutil
@@ -46,8 +46,10 @@ def shell(hub: Hub, environ: dict[str, str], tmp_path: Path, virst: Virst) -> Vi
 
 @pytest.mark.slow
 def test_the_commands_of_the_readme_work(hub: Hub, shell: Virst, tmp_path: Path):
-    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-    assert all(f"```{block}```" in readme for block in (README, SHARING, SHARED))
+    root = Path(__file__).parents[3]
+    assert f"```{README}```" in (root / "README.md").read_text(encoding="utf-8")
+    models = (root / "docs" / "models.md").read_text(encoding="utf-8")
+    assert all(f"```{block}```" in models for block in (README, SHARING, SHARED))
     source = ("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=8", "-frames:v", "4")
     Maker(tmp_path)("video.mp4", *source, *FAST)
     done = shell(README)
