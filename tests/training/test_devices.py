@@ -1,4 +1,4 @@
-"""Training where the model is: every stage's lesson on an accelerator that has no memory (fake tensors)."""
+"""Training where the model is: every objective on an accelerator that has no memory (fake tensors)."""
 
 from collections.abc import Iterator
 
@@ -12,9 +12,9 @@ from virst_cli.model.config import VIRST_NANO
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.training.batch import Batch
 from virst_cli.training.data import WorldClips
-from virst_cli.training.lessons import WorldTeacher, from_nothing
 from virst_cli.training.stages import RECIPE, TUNE
 from virst_cli.training.vocabulary import word_tokenizer
+from virst_cli.training.world_teacher import WorldTeacher, from_nothing
 from virst_cli.world import vocabulary
 
 
@@ -49,12 +49,12 @@ def mode(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTensorMode]:
 
 
 @pytest.mark.parametrize(
-    "stage", [*(stage for stage in RECIPE if stage.lesson == stage.name), TUNE], ids=lambda stage: stage.name
+    "stage", [*(stage for stage in RECIPE if stage.objective.value == stage.name), TUNE], ids=lambda stage: stage.name
 )
-def test_every_lesson_stays_on_the_device(stage, prompts, batch, mode):
+def test_every_objective_stays_on_the_device(stage, prompts, batch, mode):
     with unset_fake_temporarily():
         teacher: WorldTeacher = from_nothing(VIRST_NANO, prompts, 0)
     moved(teacher)
-    found = getattr(teacher, f"{stage.lesson}_lesson")(batch.to(torch.device("cuda")), 2, torch.Generator())
+    found = teacher.losses(stage.objective, batch.to(torch.device("cuda")), 2, torch.Generator())
     assert set(stage.losses) <= set(found)
     assert {value.device.type for value in found.values()} == {"cuda"}

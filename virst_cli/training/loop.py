@@ -1,8 +1,7 @@
-"""The training loop: one process a core with averaged gradients, or one for an accelerator; a state on disk that resumes to the
-same losses.
+"""The training loop. Its state on disk resumes to the same losses as an uninterrupted run.
 
-Every step's batch and random choices come from the seed, the process and the step's number, so what is saved is only
-weights and optimiser.
+On a CPU it runs in one process per core with averaged gradients, on an accelerator in one process. The batch and the random
+choices of a step depend only on the seed, the process and the number of the step, so the state needs no random generators.
 """
 
 import json
@@ -16,37 +15,48 @@ import torch.distributed as dist
 from torch import nn
 
 from virst_cli.errors import UsageError
+from virst_cli.files.atomic import replacing
 from virst_cli.machine.dtypes import cpu_has_bfloat16
 from virst_cli.model.config import VirstConfig
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.model.virst import Virst
 from virst_cli.training.batch import Batch
-from virst_cli.training.feed import BatchSource, Feed
+from virst_cli.training.loader import BatchSource, RecipeBatches
+from virst_cli.training.optimizer import build_adamw, parameter_order, saved_state_by_name, set_lr, state_by_name
 from virst_cli.training.stages import TrainingStage
 from virst_cli.training.teacher import Teacher
 
 CPU = torch.device("cpu")
 STATE = "training.pt"
 LOG = "log.jsonl"
-EMA_DECAY = 0.995  # of the weights, over the steps in which the rate falls
+EMA_DECAY = 0.995  # of the weights' exponential moving average, taken over the steps in which the lr falls
 SAVE_EVERY = 60.0  # seconds
-PARTS = 3  # of a batch on an accelerator; on a CPU each process has one
+PARTS = 3  # parts of a batch on an accelerator; on a CPU each process trains on one part
 LOG_EVERY = 10  # steps
 
 
 @dataclass
 class StepReport:
-    """Where training is: the stage, the step in it, the mean losses since the last report, seconds a step."""
+    """Progress of training: what a line of the log says.
+
+    losses: means since the last report.
+    seconds: per step, since the last report.
+    """
 
     stage: str
-    step: int
-    steps: int
+    step: int  # steps of the stage that are done
+    steps: int  # of the stage
     losses: dict[str, float]
     seconds: float
 
 
 class Trainer:
-    """Trains a model through a recipe. `folder` holds the state; a trainer made on the same folder goes on where it stopped."""
+    """Trains a model through a recipe.
+
+    folder: holds the state and the log; a trainer of the same folder continues where the last one stopped.
+    num_workers: processes that make batches; 0: this process makes each when it needs it.
+    Raises UsageError if the state in the folder has other stages.
+    """
 
     def __init__(
         self,
@@ -58,37 +68,44 @@ class Trainer:
         *,
         seed: int = 0,
         device: torch.device = CPU,
-        drawers: int = 0,
+        num_workers: int = 0,
     ) -> None:
-        """drawers: processes that draw batches; none: this one draws them as it needs them."""
         self.teacher, self.source, self.prompts = teacher.to(device), source, prompts
         self.recipe, self.folder, self.seed = recipe, folder, seed
-        self.device, self.drawers = device, drawers
+        self.device, self.num_workers = device, num_workers
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.world = dist.get_world_size() if dist.is_initialized() else 1
         self.parts = (self.rank,) if device.type == "cpu" else tuple(range(PARTS))
-        self.optimizer = torch.optim.AdamW(self.teacher.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=0.02)
-        self.average: dict[str, torch.Tensor] = {}
+        self.optimizer = build_adamw(self.teacher)
+        self.ema: dict[str, torch.Tensor] = {}
         self.stage, self.step, self.seconds = 0, 0, 0.0
         if (folder / STATE).exists():
             self._restore()
 
     @property
     def model(self) -> Virst:
+        """The model that is trained."""
         return self.teacher.model
 
     @property
     def config(self) -> VirstConfig:
+        """Its architecture."""
         return self.model.config
 
     def run(self, report: Callable[[StepReport], None] = lambda progress: None, *, until: float | None = None) -> bool:
-        """Train to the end of the recipe, or until that time (`time.monotonic`). True when the recipe is done."""
+        """Train to the end of the recipe. Returns whether the end was reached.
+
+        report: called after every LOG_EVERY steps and at the end of a stage.
+        until: value of `time.monotonic` at which to save and stop.
+        """
         saved = time.monotonic()
-        feed = Feed(self.source, self.recipe, self.seed, self.parts)
-        batches = feed.onwards((self.stage, self.step), drawers=self.drawers, pin=self.device.type == "cuda")
+        dataset = RecipeBatches(self.source, self.recipe, self.seed, self.parts)
+        position = (self.stage, self.step)
+        batches = dataset.load_from(position, num_workers=self.num_workers, pin_memory=self.device.type == "cuda")
         while self.stage < len(self.recipe):
             stage = self.recipe[self.stage]
-            self._pace(stage, stage.freeze(self.teacher))
+            stage.freeze(self.teacher)
+            self.optimizer = build_adamw(self.teacher, stage.lr_scale, state_by_name(self.optimizer, self.teacher))
             trained = {name: parameter for name, parameter in self.teacher.named_parameters() if parameter.requires_grad}
             sums: dict[str, torch.Tensor] = {}
             began, since = time.monotonic(), 0
@@ -115,36 +132,24 @@ class Trainer:
         return True
 
     def _one_step(self, stage: TrainingStage, trained: dict[str, nn.Parameter], batch: Batch) -> dict[str, torch.Tensor]:
-        *_, looks = stage.batches[self.step % len(stage.batches)]
         generator = torch.Generator().manual_seed(hash((self.seed, self.stage, self.step, self.rank)) % 2**31)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.device.type == "cpu" and cpu_has_bfloat16()):
-            found = getattr(self.teacher, f"{stage.lesson}_lesson")(batch, looks, generator)
+            found = self.teacher.losses(stage.objective, batch, stage.batch_at(self.step).sampled_frames, generator)
         weights = stage.weights_at(self.step)
         loss = torch.stack([weights[name] * value for name, value in found.items() if name in weights]).sum()
         loss.backward()
         parameters = list(trained.values())
-        self._share(parameters)
+        self._average_gradients(parameters)
         nn.utils.clip_grad_norm_(parameters, 1.0)
-        for group in self.optimizer.param_groups:
-            group["lr"] = stage.rate_at(self.step) * group["pace"]
+        set_lr(self.optimizer, stage.lr_at(self.step))
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.step >= stage.steps * (1 - stage.cosine):
-            self._average(trained)
+            self._update_ema(trained)
         return {"loss": loss, **found}
 
-    def _pace(self, stage: TrainingStage, paces: dict[str, list[nn.Parameter]]) -> None:
-        """Sort the optimiser's parameters by pace, keeping what it knows of each."""
-        everything = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
-        slow = {id(parameter) for parameter in paces["slow"]}
-        template = {name: value for name, value in self.optimizer.param_groups[0].items() if name not in ("params", "pace")}
-        self.optimizer.param_groups[:] = [
-            {**template, "params": [p for p in everything if id(p) not in slow], "pace": 1.0},
-            {**template, "params": [p for p in everything if id(p) in slow], "pace": 0.3},
-        ]
-
-    def _share(self, trained: Sequence[nn.Parameter]) -> None:
-        """Average the gradients of all processes; a parameter that a batch did not touch counts as zero."""
+    def _average_gradients(self, trained: Sequence[nn.Parameter]) -> None:
+        """Average the gradients of all processes; a missing gradient counts as zero."""
         if self.world == 1:
             return
         for parameter in trained:
@@ -156,27 +161,27 @@ class Trainer:
         for parameter, part in zip(trained, flat.split([p.numel() for p in trained]), strict=True):
             parameter.grad = part.view_as(parameter)
 
-    def _agree(self, wish: bool) -> bool:
-        """Whether the first process wishes it: clocks differ, and all must stop or save at the same step."""
+    def _agree(self, wanted: bool) -> bool:
+        """What the first process wants. Clocks differ, and all processes must stop or save at the same step."""
         if self.world == 1:
-            return wish
-        flag = torch.tensor(int(wish))
+            return wanted
+        flag = torch.tensor(int(wanted))
         dist.broadcast(flag, 0)
         return bool(flag)
 
-    def _average(self, trained: dict[str, nn.Parameter]) -> None:
+    def _update_ema(self, trained: dict[str, nn.Parameter]) -> None:
         for name, parameter in trained.items():
-            if name not in self.average:
-                self.average[name] = parameter.detach().clone()
-            self.average[name].lerp_(parameter.detach(), 1 - EMA_DECAY)
+            if name not in self.ema:
+                self.ema[name] = parameter.detach().clone()
+            self.ema[name].lerp_(parameter.detach(), 1 - EMA_DECAY)
 
     def _finish_stage(self) -> None:
-        """What was averaged becomes the weights."""
+        """Replace the weights by their moving average, where there is one, and save."""
         parameters = dict(self.teacher.named_parameters())
         with torch.no_grad():
-            for name, value in self.average.items():
+            for name, value in self.ema.items():
                 parameters[name].copy_(value)
-        self.average = {}
+        self.ema = {}
         self.stage, self.step = self.stage + 1, 0
         self._save()
 
@@ -190,37 +195,26 @@ class Trainer:
                 "seconds": self.seconds,
                 "teacher": self.teacher.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
-                "order": self._order(),
-                "average": self.average,
+                "order": parameter_order(self.optimizer, self.teacher),
+                "average": self.ema,
             }
-            partial = self.folder / f"{STATE}.partial"
-            torch.save(state, partial)
-            partial.replace(self.folder / STATE)
-
-    def _order(self) -> list[str]:
-        """Names of the optimiser's parameters in its own order, by which its state is keyed."""
-        names = {id(parameter): name for name, parameter in self.teacher.named_parameters()}
-        return [names[id(parameter)] for group in self.optimizer.param_groups for parameter in group["params"]]
+            with replacing(self.folder / STATE) as partial:
+                torch.save(state, partial)
 
     def _restore(self) -> None:
         state = torch.load(self.folder / STATE, map_location=self.device, weights_only=True)
         if state["recipe"] != [stage.name for stage in self.recipe]:
             raise UsageError(
-                f"{self.folder} was begun with the stages {', '.join(state['recipe'])}; go on with these, or remove it"
+                f"{self.folder} was started with the stages {', '.join(state['recipe'])}; "
+                "use the same --stage options, or remove the folder"
             )
         self.teacher.load_state_dict(state["teacher"])
-        parameters = dict(self.teacher.named_parameters())
-        groups, start = [], 0
-        for group in state["optimizer"]["param_groups"]:
-            names = state["order"][start : start + len(group["params"])]
-            start += len(names)
-            groups.append({**self.optimizer.defaults, "params": [parameters[name] for name in names]})
-        self.optimizer = torch.optim.AdamW(groups)
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.average = state["average"]
+        saved = saved_state_by_name(state["optimizer"], state["order"])
+        self.optimizer = build_adamw(self.teacher, state=saved)
+        self.ema = state["average"]
         self.stage, self.step, self.seconds = state["stage"], state["step"], state["seconds"]
         log = self.folder / LOG
-        if self.rank == 0 and log.exists():  # what was logged after the state was saved comes again
+        if self.rank == 0 and log.exists():  # steps after the saved state are logged again
             rows = log.read_text().splitlines(keepends=True)
             log.write_text("".join(row for row in rows if json.loads(row)["seconds"] <= self.seconds + 0.05))
 
