@@ -28,8 +28,8 @@ from virst_cli.model.config import VIRST_NANO, VirstConfig
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.training.data import WorldClips
 from virst_cli.training.loop import STATE, Trainer
+from virst_cli.training.recipe import JOIN, PROPAGATE, READ, SEE, SHARPEN, UNDERSTAND, TrainingStage, scaled
 from virst_cli.training.save_model import save_model
-from virst_cli.training.stages import JOIN, PROPAGATE, READ, SEE, SHARPEN, UNDERSTAND, TrainingStage, scaled
 from virst_cli.training.vocabulary import word_tokenizer
 from virst_cli.training.world_teacher import from_nothing
 from virst_cli.world import vocabulary

@@ -12,7 +12,7 @@ from virst_cli.model.config import VIRST_NANO
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.training.batch import Batch
 from virst_cli.training.data import WorldClips
-from virst_cli.training.stages import RECIPE, TUNE
+from virst_cli.training.recipe import RECIPE, TUNE
 from virst_cli.training.vocabulary import word_tokenizer
 from virst_cli.training.world_teacher import WorldTeacher, from_nothing
 from virst_cli.world import vocabulary

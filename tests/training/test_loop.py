@@ -15,8 +15,8 @@ from virst_cli.model.virst import Virst
 from virst_cli.segmenter.segmenter import Segmenter
 from virst_cli.training.data import WorldClips
 from virst_cli.training.loop import LOG, Trainer
+from virst_cli.training.recipe import JOIN, RECIPE, SEE, SHARPEN, BatchShape
 from virst_cli.training.save_model import save_model
-from virst_cli.training.stages import JOIN, RECIPE, SEE, SHARPEN, BatchShape
 from virst_cli.training.vocabulary import word_tokenizer
 from virst_cli.training.world_teacher import from_nothing
 from virst_cli.world import make_clip, vocabulary

@@ -10,8 +10,8 @@ import torch
 
 from virst_cli.training import losses
 from virst_cli.training.loop import LOG
+from virst_cli.training.recipe import SEE
 from virst_cli.training.setup import TrainingJob
-from virst_cli.training.stages import SEE
 
 STEPS = 180
 

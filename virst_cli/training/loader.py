@@ -11,7 +11,7 @@ from typing import Protocol
 from torch.utils.data import DataLoader, Dataset
 
 from virst_cli.training.batch import Batch
-from virst_cli.training.stages import TrainingStage
+from virst_cli.training.recipe import TrainingStage
 
 PREFETCHED = 4  # batches that each worker process keeps ready
 Position = tuple[int, int]  # number of the stage in the recipe, step of the stage

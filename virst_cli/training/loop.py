@@ -23,7 +23,7 @@ from virst_cli.model.virst import Virst
 from virst_cli.training.batch import Batch
 from virst_cli.training.loader import BatchSource, RecipeBatches
 from virst_cli.training.optimizer import build_adamw, parameter_order, saved_state_by_name, set_lr, state_by_name
-from virst_cli.training.stages import TrainingStage
+from virst_cli.training.recipe import TrainingStage
 from virst_cli.training.teacher import Teacher
 
 CPU = torch.device("cpu")

@@ -15,7 +15,7 @@ from virst_cli.model.prompt import PromptBuilder
 from virst_cli.model.virst import Virst
 from virst_cli.training.data import WorldClips
 from virst_cli.training.loop import CPU, Trainer
-from virst_cli.training.stages import FINE_TUNING, RECIPE, TrainingStage, chosen, scaled
+from virst_cli.training.recipe import FINE_TUNING, RECIPE, TrainingStage, chosen, scaled
 from virst_cli.training.teacher import Teacher
 from virst_cli.training.user_videos import UserVideos
 from virst_cli.training.vocabulary import with_words, word_tokenizer

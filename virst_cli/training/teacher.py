@@ -24,7 +24,7 @@ from virst_cli.tracking.schedule import evenly_spaced
 from virst_cli.training import losses
 from virst_cli.training.batch import Batch
 from virst_cli.training.packing import PackedLayout
-from virst_cli.training.stages import Objective
+from virst_cli.training.recipe import Objective
 
 Losses = dict[str, Tensor]  # by name; J is logged, but not optimised
 ANCHOR_GAPS = (3, 9)  # at least, less than: frames from one anchor to the next, as virst-nano has in chunks of 100 to 256 frames

@@ -1,6 +1,6 @@
 """Training from random weights on the synthetic world: auxiliary losses that supervise each part of the model directly.
 
-The objectives follow the paper's stages: align, then masks, then propagation. The recipe is in `stages`, the auxiliary
+The objectives follow the paper's stages: align, then masks, then propagation. The recipe is in `recipe`, the auxiliary
 heads are in `heads`.
 """
 
@@ -18,7 +18,7 @@ from virst_cli.training import losses
 from virst_cli.training.batch import Batch
 from virst_cli.training.data import WorldBatch
 from virst_cli.training.heads import AuxiliaryHeads
-from virst_cli.training.stages import Objective
+from virst_cli.training.recipe import Objective
 from virst_cli.training.teacher import EncodedFrames, Losses, ObjectiveFunction, Teacher, cell_weights
 from virst_cli.world import COLOURS, KINDS
 
