@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 def largest_object(batches: int = 8) -> float:
     """J of who always answers with the largest object, on the questions of the first stage."""
     trainer = TrainingJob(Path(), seed=1).trainer()
-    clips, frames, sentences, _ = SEE.batches[0]
+    clips, frames, sentences, _ = SEE.batch_at(0)
     found = []
     for number in range(batches):
         batch = trainer.source([(1, number)], clips=clips, frames=frames, sentences=sentences, types=SEE.types_at(0))

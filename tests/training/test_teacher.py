@@ -17,14 +17,14 @@ def test_sentences_asked_a_few_at_a_time_get_the_same_prompts_and_attention(monk
     batch = WorldClips(prompts, 128)([(5,)], clips=2, frames=4, sentences=3)
     rows, found = batch.targets.shape[0] * batch.targets.shape[1], []
     with torch.no_grad():
-        seen = teacher.see(batch)
+        encoded = teacher.encode(batch)
         states = torch.randn(*batch.targets.shape[:2], SEG_TOKENS, VIRST_NANO.language.width)
         for at_once in (rows, 4, 1):
-            monkeypatch.setattr("virst_cli.training.teacher.IN_CACHE", at_once * 4**2)
-            found.append(teacher.ask(batch, seen, states))
-    for asked in found[1:]:
-        torch.testing.assert_close(asked.prompts, found[0].prompts)
-        torch.testing.assert_close(asked.attention, found[0].attention)
+            monkeypatch.setattr("virst_cli.training.teacher.MAX_ATTENTION", at_once * 4**2)
+            found.append(teacher.fuse(batch, encoded, states))
+    for prompts in found[1:]:
+        torch.testing.assert_close(prompts.prompts, found[0].prompts)
+        torch.testing.assert_close(prompts.attention, found[0].attention)
     segmentation = VIRST_NANO.segmentation
     supervised = segmentation.prompter_heads // 2 * 2  # half of the heads, two tokens of each
     assert found[0].attention.shape[:3] == (rows, segmentation.prompter_layers, supervised)

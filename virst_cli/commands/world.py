@@ -1,4 +1,4 @@
-"""virst world: synthetic videos with exact masks and sentences."""
+"""`virst world`: write synthetic videos with exact masks and sentences."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,11 +15,11 @@ Examples:
 
 
 def world(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the data set is written, as mevis/valid_u.")],
-    videos: Annotated[int, typer.Option("--videos", min=1, help="How many.")] = 8,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed makes other videos.")] = 0,
-    size: Annotated[str, typer.Option("--size", metavar="WxH", help="Of the frames, in pixels.")] = "128x128",
-    frames: Annotated[int, typer.Option("--frames", min=1, help="Of each video.")] = 16,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to. The data set is in DIR/mevis/valid_u.")],
+    videos: Annotated[int, typer.Option("--videos", min=1, help="Number of videos.")] = 8,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the videos. The same seed gives the same videos.")] = 0,
+    size: Annotated[str, typer.Option("--size", metavar="WxH", help="Width and height of the frames in pixels.")] = "128x128",
+    frames: Annotated[int, typer.Option("--frames", min=1, help="Number of frames per video.")] = 16,
 ) -> None:
     """Make synthetic videos with exact masks and sentences, in the layout of MeViS."""
     from virst_cli.world import write_mevis

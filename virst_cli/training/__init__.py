@@ -1,1 +1,1 @@
-"""Training: data, losses, stages and the loop. `setup` says what is trained on what."""
+"""Training of virst-nano: data, losses, stages and the loop. `setup.TrainingJob` is the entry point."""

@@ -1,4 +1,4 @@
-"""Small heads that exist only while training: they ask every part what it knows, so that it learns to know it."""
+"""Auxiliary heads: small layers that exist only in training and let a loss supervise each part of the model directly."""
 
 import torch
 from torch import Tensor, nn
@@ -10,14 +10,14 @@ from virst_cli.training.training_batch import GRID
 from virst_cli.world import COLOURS, KINDS, STATES
 
 CELLS = GRID * GRID
-CODE_TIMES = 8  # a trajectory is told to the code as its place at eight moments
-COURSE = 6  # functions of time of which the way of a target through a clip is made
+CODE_TIMES = 8  # frames at which a code describes a trajectory
+COURSE = 6  # cosines over time that describe how a target moves through a clip
 
 
 class Codes(nn.Module):
-    """Pseudo [SEG] states before there is a language model: made from kind and colour flags, or from a trajectory.
+    """Codes in place of [SEG] states, made from kind and colour or from a trajectory.
 
-    They go through the real SegPrompter and mask decoder, which so learn to be asked.
+    With them the SegPrompter and the mask decoder learn before the language model does.
     """
 
     def __init__(self, width: int) -> None:
@@ -29,11 +29,11 @@ class Codes(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def from_flags(self, kind: Tensor, colour: Tensor) -> Tensor:
-        """One-hot kind (R,kinds) and colour (R,colours), all zero for "any" -> (R,10,D)."""
+        """Codes (R,10,D) from one-hot kind (R,kinds) and colour (R,colours); all zeros mean any."""
         return self._tokens(self.flags(torch.cat([kind, colour], -1)))
 
     def from_path(self, path: Tensor) -> Tensor:
-        """Centre and visibility (R,T,3) -> (R,10,D)."""
+        """Codes (R,10,D) from the centre (x, y) and visibility of a thing in every frame (R,T,3)."""
         moments = torch.linspace(0, path.shape[1] - 1, CODE_TIMES, device=path.device).round().long()
         return self._tokens(self.path(path[:, moments].flatten(1)))
 
@@ -42,7 +42,7 @@ class Codes(nn.Module):
 
 
 class Pointer(nn.Module):
-    """Which cells of the whole clip each sentence is about, by content alone."""
+    """Scores the cells of the whole clip for each sentence by content alone, without positions."""
 
     def __init__(self, vision: int) -> None:
         super().__init__()
@@ -50,13 +50,17 @@ class Pointer(nn.Module):
         self.key = nn.Linear(vision, vision)
 
     def forward(self, meaning: Tensor, tower: Tensor) -> Tensor:
-        """Meanings (B,S,256) and tower tokens (B,T,cells,Cv) to (B,S,T*cells)."""
+        """Logits (B,S,T*cells) from meanings (B,S,256) and tower tokens (B,T,cells,Cv)."""
         keys = self.key(tower.flatten(1, 2))
         return self.query(meaning) @ keys.transpose(1, 2) / tower.shape[-1] ** 0.5
 
 
 class AuxiliaryHeads(nn.Module):
-    """All heads. Shapes: tower tokens (B,T,cells,Cv), SAM2's coarse maps as tokens (B,T,cells,C), [SEG] states (B,S,10,D)."""
+    """All auxiliary heads.
+
+    Their inputs are the tower's tokens (B,T,cells,Cv), SAM 2's coarse maps as tokens (B,T,cells,C), [SEG] states (B,S,10,D),
+    and the meaning of a sentence (B,S,256), which `meaning` computes from its ten [SEG] states.
+    """
 
     def __init__(self, config: VirstConfig) -> None:
         super().__init__()
@@ -85,7 +89,7 @@ class AuxiliaryHeads(nn.Module):
         self.moment = Pointer(vision)
 
     def heat(self, meaning: Tensor, tower: Tensor) -> Tensor:
-        """Where each sentence's target is in every frame, or (last) that it is absent: (B,S,T,cells+1)."""
+        """Logits (B,S,T,cells+1) of where each sentence's target is in every frame; the last one means that it is absent."""
         course = self.heat_course(meaning).unflatten(2, (COURSE, -1))  # B,S,COURSE,256
         at = cosines(tower.shape[1], COURSE, device=tower.device).to(course) @ course  # B,S,T,256
         where = self.heat_where(at)
@@ -93,7 +97,7 @@ class AuxiliaryHeads(nn.Module):
         return torch.cat([where[..., :-1] + match, where[..., -1:]], -1)
 
     def prompted(self, prompts: Tensor, grids: Tensor) -> Tensor:
-        """Which cells of its frame a prompt is about: prompts (R,10,T,C) and grids (R,T,cells,C) to (R,T,cells)."""
-        asked = prompts.transpose(1, 2).flatten(2)  # R,T,10*C
-        match = self.prompt_key(grids) @ self.prompt_query(asked)[..., None]  # R,T,cells,1
-        return self.prompt_where(asked) + match[..., 0] / grids.shape[-1] ** 0.5
+        """Logits (R,T,cells) of the target's cells from mask prompts (R,10,T,C) and frame tokens (R,T,cells,C)."""
+        joined = prompts.transpose(1, 2).flatten(2)  # R,T,10*C
+        match = self.prompt_key(grids) @ self.prompt_query(joined)[..., None]  # R,T,cells,1
+        return self.prompt_where(joined) + match[..., 0] / grids.shape[-1] ** 0.5

@@ -1,8 +1,7 @@
-"""The training loop: one process a core with averaged gradients, or one for an accelerator; a state on disk that resumes to the
-same losses.
+"""The training loop. Its state on disk resumes to the same losses as an uninterrupted run.
 
-Every step's batch and random choices come from the seed, the process and the step's number, so what is saved is only
-weights and optimiser.
+On a CPU it runs in one process per core with averaged gradients, on an accelerator in one process. The batch and the random
+choices of a step depend only on the seed, the process and the number of the step, so the state needs no random generators.
 """
 
 import json
@@ -21,8 +20,8 @@ from virst_cli.machine.dtypes import cpu_has_bfloat16
 from virst_cli.model.config import VirstConfig
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.model.virst import Virst
-from virst_cli.training.feed import BatchFeed, BatchSource
-from virst_cli.training.optimizer import new_optimizer, parameter_names, restored_optimizer, set_lr, set_slow
+from virst_cli.training.loader import BatchSource, RecipeBatches
+from virst_cli.training.optimizer import build_adamw, parameter_order, saved_state_by_name, set_lr, state_by_name
 from virst_cli.training.recipe import TrainingStage
 from virst_cli.training.teacher import Teacher
 from virst_cli.training.training_batch import TrainingBatch
@@ -30,25 +29,34 @@ from virst_cli.training.training_batch import TrainingBatch
 CPU = torch.device("cpu")
 STATE = "training.pt"
 LOG = "log.jsonl"
-EMA_DECAY = 0.995  # of the weights, over the steps in which the rate falls
+EMA_DECAY = 0.995  # of the weights' exponential moving average, taken over the steps in which the lr falls
 SAVE_EVERY = 60.0  # seconds
-PARTS = 3  # of a batch on an accelerator; on a CPU each process has one
+PARTS = 3  # parts of a batch on an accelerator; on a CPU each process trains on one part
 LOG_EVERY = 10  # steps
 
 
 @dataclass
 class StepReport:
-    """Where training is: the stage, the step in it, the mean losses since the last report, seconds a step."""
+    """Progress of training: what a line of the log says.
+
+    losses: means since the last report.
+    seconds: per step, since the last report.
+    """
 
     stage: str
-    step: int
-    steps: int
+    step: int  # steps of the stage that are done
+    steps: int  # of the stage
     losses: dict[str, float]
     seconds: float
 
 
 class Trainer:
-    """Trains a model through a recipe. `folder` holds the state; a trainer made on the same folder goes on where it stopped."""
+    """Trains a model through a recipe.
+
+    folder: holds the state and the log; a trainer of the same folder continues where the last one stopped.
+    num_workers: processes that make batches; 0: this process makes each when it needs it.
+    Raises UsageError if the state in the folder has other stages.
+    """
 
     def __init__(
         self,
@@ -62,14 +70,13 @@ class Trainer:
         device: torch.device = CPU,
         num_workers: int = 0,
     ) -> None:
-        """num_workers: processes that draw batches; none: this one draws them as it needs them."""
         self.teacher, self.source, self.prompts = teacher.to(device), source, prompts
         self.recipe, self.folder, self.seed = recipe, folder, seed
         self.device, self.num_workers = device, num_workers
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.world = dist.get_world_size() if dist.is_initialized() else 1
         self.parts = (self.rank,) if device.type == "cpu" else tuple(range(PARTS))
-        self.optimizer = new_optimizer(self.teacher)
+        self.optimizer = build_adamw(self.teacher)
         self.ema: dict[str, torch.Tensor] = {}
         self.stage, self.step, self.seconds = 0, 0, 0.0
         if (folder / STATE).exists():
@@ -77,20 +84,28 @@ class Trainer:
 
     @property
     def model(self) -> Virst:
+        """The model that is trained."""
         return self.teacher.model
 
     @property
     def config(self) -> VirstConfig:
+        """Its architecture."""
         return self.model.config
 
     def run(self, report: Callable[[StepReport], None] = lambda progress: None, *, until: float | None = None) -> bool:
-        """Train to the end of the recipe, or until that time (`time.monotonic`). True when the recipe is done."""
+        """Train to the end of the recipe. Returns whether the end was reached.
+
+        report: called after every LOG_EVERY steps and at the end of a stage.
+        until: value of `time.monotonic` at which to save and stop.
+        """
         saved = time.monotonic()
-        feed = BatchFeed(self.source, self.recipe, self.seed, self.parts)
-        batches = feed.onwards((self.stage, self.step), num_workers=self.num_workers, pin=self.device.type == "cuda")
+        dataset = RecipeBatches(self.source, self.recipe, self.seed, self.parts)
+        position = (self.stage, self.step)
+        batches = dataset.load_from(position, num_workers=self.num_workers, pin_memory=self.device.type == "cuda")
         while self.stage < len(self.recipe):
             stage = self.recipe[self.stage]
-            set_slow(self.optimizer, stage.freeze(self.teacher))
+            stage.freeze(self.teacher)
+            self.optimizer = build_adamw(self.teacher, stage.lr_scale, state_by_name(self.optimizer, self.teacher))
             trained = {name: parameter for name, parameter in self.teacher.named_parameters() if parameter.requires_grad}
             sums: dict[str, torch.Tensor] = {}
             began, since = time.monotonic(), 0
@@ -117,10 +132,9 @@ class Trainer:
         return True
 
     def _one_step(self, stage: TrainingStage, trained: dict[str, nn.Parameter], batch: TrainingBatch) -> dict[str, torch.Tensor]:
-        shape = stage.batches[self.step % len(stage.batches)]
         generator = torch.Generator().manual_seed(hash((self.seed, self.stage, self.step, self.rank)) % 2**31)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.device.type == "cpu" and cpu_has_bfloat16()):
-            found = self.teacher.objectives[stage.objective](batch, shape.sampled_frames, generator)
+            found = self.teacher.losses(stage.objective, batch, stage.batch_at(self.step).sampled_frames, generator)
         weights = stage.weights_at(self.step)
         loss = torch.stack([weights[name] * value for name, value in found.items() if name in weights]).sum()
         loss.backward()
@@ -135,7 +149,7 @@ class Trainer:
         return {"loss": loss, **found}
 
     def _average_gradients(self, trained: Sequence[nn.Parameter]) -> None:
-        """Average the gradients of all processes; a parameter that a batch did not touch counts as zero."""
+        """Average the gradients of all processes; a missing gradient counts as zero."""
         if self.world == 1:
             return
         for parameter in trained:
@@ -147,11 +161,11 @@ class Trainer:
         for parameter, part in zip(trained, flat.split([p.numel() for p in trained]), strict=True):
             parameter.grad = part.view_as(parameter)
 
-    def _agree(self, wish: bool) -> bool:
-        """Whether the first process wishes it: clocks differ, and all must stop or save at the same step."""
+    def _agree(self, wanted: bool) -> bool:
+        """What the first process wants. Clocks differ, and all processes must stop or save at the same step."""
         if self.world == 1:
-            return wish
-        flag = torch.tensor(int(wish))
+            return wanted
+        flag = torch.tensor(int(wanted))
         dist.broadcast(flag, 0)
         return bool(flag)
 
@@ -162,7 +176,7 @@ class Trainer:
             self.ema[name].lerp_(parameter.detach(), 1 - EMA_DECAY)
 
     def _finish_stage(self) -> None:
-        """What was averaged becomes the weights."""
+        """Replace the weights by their moving average, where there is one, and save."""
         parameters = dict(self.teacher.named_parameters())
         with torch.no_grad():
             for name, value in self.ema.items():
@@ -181,24 +195,26 @@ class Trainer:
                 "seconds": self.seconds,
                 "teacher": self.teacher.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
-                "order": parameter_names(self.optimizer, self.teacher),
+                "order": parameter_order(self.optimizer, self.teacher),
                 "average": self.ema,
             }
-            with replacing(self.folder / STATE) as new:
-                torch.save(state, new)
+            with replacing(self.folder / STATE) as partial:
+                torch.save(state, partial)
 
     def _restore(self) -> None:
         state = torch.load(self.folder / STATE, map_location=self.device, weights_only=True)
         if state["recipe"] != [stage.name for stage in self.recipe]:
             raise UsageError(
-                f"{self.folder} holds a training with the stages {', '.join(state['recipe'])}; continue with these, or delete it"
+                f"{self.folder} was started with the stages {', '.join(state['recipe'])}; "
+                "use the same --stage options, or remove the folder"
             )
         self.teacher.load_state_dict(state["teacher"])
-        self.optimizer = restored_optimizer(self.teacher, state["order"], state["optimizer"])
+        saved = saved_state_by_name(state["optimizer"], state["order"])
+        self.optimizer = build_adamw(self.teacher, state=saved)
         self.ema = state["average"]
         self.stage, self.step, self.seconds = state["stage"], state["step"], state["seconds"]
         log = self.folder / LOG
-        if self.rank == 0 and log.exists():  # what was logged after the state was saved comes again
+        if self.rank == 0 and log.exists():  # steps after the saved state are logged again
             rows = log.read_text().splitlines(keepends=True)
             log.write_text("".join(row for row in rows if json.loads(row)["seconds"] <= self.seconds + 0.05))
 

@@ -1,7 +1,7 @@
-"""The losses of the published training (spec `training`, section 1), and those that training from nothing needs on top.
+"""The losses of the published training, and those that training from random weights needs too.
 
-A model with a pre-trained language model and a pre-trained SAM2 learns from masks alone. From nothing, masks say too
-little too late; the losses below the line tell every part directly what it should know.
+Masks are enough for a model with a pre-trained language model and a pre-trained SAM 2. From random weights they teach too
+little, too late, so the losses in the second part supervise each part of the model directly.
 """
 
 import torch.nn.functional as F
@@ -9,27 +9,27 @@ from torch import Tensor
 
 
 def bce(logits: Tensor, truth: Tensor) -> Tensor:
-    """Mean binary cross entropy of every row: logits and truth (R,H,W) -> (R,)."""
+    """Mean binary cross entropy (R,) of each row of logits and truth, both (R,H,W)."""
     return F.binary_cross_entropy_with_logits(logits, truth, reduction="none").flatten(1).mean(1)
 
 
 def dice(logits: Tensor, truth: Tensor) -> Tensor:
-    """One minus the Dice coefficient, sums scaled by 1/1000 as published, (R,H,W) -> (R,)."""
+    """One minus the Dice coefficient (R,) of each row of logits and truth (R,H,W); sums are scaled by 1/1000 as published."""
     p, g = logits.sigmoid().flatten(1), truth.flatten(1)
     overlap = (p * g).sum(1) / 1000
     return 1 - (2 * overlap + 1e-6) / (p.sum(1) / 1000 + g.sum(1) / 1000 + 1e-6)
 
 
 def true_iou(logits: Tensor, truth: Tensor) -> Tensor:
-    """Intersection over union of the thresholded masks, without gradient, (R,H,W) -> (R,)."""
+    """Intersection over union (R,) of masks thresholded at 0 with the truth, both (R,H,W), without gradient."""
     p, g = logits.detach() > 0, truth > 0.5
     return (p & g).flatten(1).sum(1) / ((p | g).flatten(1).sum(1) + 1e-6)
 
 
 def mask_loss(masks: Tensor, truth: Tensor) -> Tensor:
-    """4 BCE + Dice of every candidate mask (R,M,h,w) at half the size of the truth (R,H,W), over rows that show something.
+    """Mean of 4 BCE + Dice over all candidate masks (R,M,h,w) of the rows whose truth (R,H,W) shows something.
 
-    At half the size it costs a quarter, and the edges (a share of each pixel there) are still supervised.
+    It is computed at half the size of the truth, where it costs a quarter; pixels at edges then are partly covered.
     """
     small = F.avg_pool2d(truth, 2)
     logits = F.interpolate(masks.float(), size=small.shape[-2:], mode="bilinear", align_corners=False)
@@ -39,7 +39,7 @@ def mask_loss(masks: Tensor, truth: Tensor) -> Tensor:
 
 
 def over_shown(values: Tensor, truth: Tensor) -> Tensor:
-    """Mean of values (R,) over the rows whose truth (R,H,W) shows something; 0 where none does."""
+    """Mean of values (R,) over the rows whose truth (R,H,W) shows something; 0 if there are none."""
     shown = truth.flatten(1).any(1).float()
     return (values * shown).sum() / shown.sum().clamp(min=1)
 
@@ -51,32 +51,36 @@ def candidate_ious(masks: Tensor, truth: Tensor) -> Tensor:
 
 
 def iou_loss(ious: Tensor, actual: Tensor) -> Tensor:
-    """How far the predicted IoU (R,M) of every candidate mask is from the true one (R,M)."""
+    """Mean absolute error of the predicted IoU (R,M) of the candidate masks; `actual` is the true IoU (R,M)."""
     return (ious.float() - actual).abs().mean()
 
 
 def region_similarity(ious: Tensor, actual: Tensor, truth: Tensor) -> Tensor:
-    """J of the candidate with the best predicted IoU, over rows that show something (1 if none): no loss, but what to look at.
+    """J of the candidate with the highest predicted IoU, over the rows that show something (1 if none); for the log only.
 
-    ious, actual (R,M): predicted and true; truth (R,H,W).
+    ious: predicted IoU (R,M).
+    actual: true IoU (R,M).
+    truth: (R,H,W).
     """
     best = actual.gather(1, ious.argmax(1, keepdim=True))[:, 0]
     return 1 - over_shown(1 - best, truth)
 
 
 def presence_loss(score: Tensor, truth: Tensor) -> Tensor:
-    """Object score (R,1) against whether the truth (R,H,W) shows anything."""
+    """Binary cross entropy of the object score (R,1); the truth (R,H,W) is positive if it shows anything."""
     return F.binary_cross_entropy_with_logits(score[:, 0].float(), truth.flatten(1).any(1).float())
 
 
-# --- help for training from nothing ---------------------------------------------------------------------------------------------
+# --- for training from random weights ------------------------------------------------------------------------------------------
 
 
 def mass_on_target(logits: Tensor, weights: Tensor) -> Tensor:
-    """Minus log of the softmax mass on the target: logits (...,K), weights (...,K) in 0..1; rows without target do not count.
+    """Mean of minus the log of the softmax mass on the target, over the rows with a target.
 
-    Weights broadcast. Not by logsumexp: most of its exponentials are too small for normal numbers, and on CPUs that takes 3 to 16
-    times as long.
+    logits: (...,K).
+    weights: how much each of the K is the target, 0 to 1; broadcast to the logits.
+
+    It does not use logsumexp, most of whose exponentials would be denormal numbers: on CPUs that takes 3 to 16 times as long.
     """
     loss = -(logits.float().softmax(-1) * (weights + 1e-6)).sum(-1).log()
     has = (weights.amax(-1) > 0).expand_as(loss)
@@ -84,10 +88,13 @@ def mass_on_target(logits: Tensor, weights: Tensor) -> Tensor:
 
 
 def soft_cross_entropy(logits: Tensor, share: Tensor) -> Tensor:
-    """Cross entropy against a distribution, both (...,K)."""
+    """Mean cross entropy of logits against a distribution `share`, both (...,K)."""
     return -(share * logits.float().log_softmax(-1)).sum(-1).mean()
 
 
 def class_loss(logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Cross entropy (...,C) against labels (...), negative labels left out, weighted by class."""
+    """Mean cross entropy of logits (...,C) against labels (...). Labels of -1 are ignored.
+
+    weights: of each class, (C,).
+    """
     return F.cross_entropy(logits.flatten(0, -2).float(), labels.flatten(), weight=weights, ignore_index=-1)

@@ -1,55 +1,57 @@
-"""AdamW over the parameters of a stage: some train at a lower rate, and what the optimiser knows of each outlives a stage."""
+"""The optimiser: AdamW, whose state per parameter is kept when a stage changes the groups and when a run is resumed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import nn
-from torch.optim import AdamW, Optimizer
+from torch.optim import AdamW
 
-SLOW_LR_SCALE = 0.3  # of the stage's learning rate, for parameters that are only to follow
+BETAS = (0.9, 0.98)
+WEIGHT_DECAY = 0.02
 
-
-def new_optimizer(module: nn.Module) -> AdamW:
-    """An optimiser of all parameters, with a learning rate of 0 until a stage sets one."""
-    return AdamW(_groups(module.parameters(), slow=()), lr=0.0, betas=(0.9, 0.98), weight_decay=0.02)
+ParameterState = dict[str, Any]  # what AdamW stores for one parameter: step, exp_avg, exp_avg_sq
 
 
-def set_slow(optimizer: Optimizer, slow: Sequence[nn.Parameter]) -> None:
-    """Regroups the parameters, so that `slow` ones train at SLOW_LR_SCALE of the learning rate; their moments are kept."""
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    settings = {name: value for name, value in optimizer.param_groups[0].items() if name in optimizer.defaults}
-    optimizer.param_groups[:] = [{**settings, **group} for group in _groups(parameters, slow)]
+def build_adamw(
+    model: nn.Module, lr_scale: Callable[[str], float] = lambda name: 1.0, state: Mapping[str, ParameterState] | None = None
+) -> AdamW:
+    """AdamW over all parameters of a model, with one group for each value of `lr_scale`.
+
+    lr_scale: factor on the learning rate of the parameter of a name; stored in its group under the same key.
+    state: what an earlier optimiser stored for each parameter, by name; parameters without it start afresh.
+    """
+    parameters = dict(model.named_parameters())
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in parameters.items():
+        groups.setdefault(lr_scale(name), []).append(parameter)
+    optimizer = AdamW(
+        [{"params": members, "lr_scale": scale} for scale, members in groups.items()],
+        lr=0.0,  # set at every step by `set_lr`
+        betas=BETAS,
+        weight_decay=WEIGHT_DECAY,
+    )
+    for name, stored in (state or {}).items():
+        optimizer.state[parameters[name]] = stored
+    return optimizer
 
 
-def set_lr(optimizer: Optimizer, lr: float) -> None:
-    """Sets the learning rate of every group, as its scale has it."""
+def set_lr(optimizer: AdamW, lr: float) -> None:
+    """Set the learning rate of every group: `lr` times the group's scale."""
     for group in optimizer.param_groups:
         group["lr"] = lr * group["lr_scale"]
 
 
-def parameter_names(optimizer: Optimizer, module: nn.Module) -> list[str]:
-    """Names of the optimiser's parameters in its own order, which is how its state counts them."""
-    names = {id(parameter): name for name, parameter in module.named_parameters()}
+def state_by_name(optimizer: AdamW, model: nn.Module) -> dict[str, ParameterState]:
+    """What the optimiser stores for each parameter of a model, by name."""
+    return {name: optimizer.state[parameter] for name, parameter in model.named_parameters() if parameter in optimizer.state}
+
+
+def parameter_order(optimizer: AdamW, model: nn.Module) -> list[str]:
+    """Names of a model's parameters in the order by whose numbers `optimizer.state_dict()` refers to them."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
     return [names[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]]
 
 
-def restored_optimizer(module: nn.Module, names: Sequence[str], state: dict[str, Any]) -> AdamW:
-    """The optimiser whose `state_dict()` is `state`. names: of its parameters, as `parameter_names` gave them."""
-    parameters, settings = dict(module.named_parameters()), new_optimizer(module).defaults
-    groups, start = [], 0
-    for group in state["param_groups"]:
-        stop = start + len(group["params"])
-        groups.append({**settings, "params": [parameters[name] for name in names[start:stop]]})
-        start = stop
-    optimizer = AdamW(groups)
-    optimizer.load_state_dict(state)
-    return optimizer
-
-
-def _groups(parameters: Iterable[nn.Parameter], slow: Sequence[nn.Parameter]) -> list[dict[str, Any]]:
-    """Two groups of parameters: those at the full learning rate, and the slow ones."""
-    parameters, ids = list(parameters), {id(parameter) for parameter in slow}
-    return [
-        {"params": [parameter for parameter in parameters if id(parameter) not in ids], "lr_scale": 1.0},
-        {"params": [parameter for parameter in parameters if id(parameter) in ids], "lr_scale": SLOW_LR_SCALE},
-    ]
+def saved_state_by_name(state_dict: Mapping[str, Any], order: Sequence[str]) -> dict[str, ParameterState]:
+    """The same as `state_by_name` from a saved `optimizer.state_dict()` and its `parameter_order`."""
+    return {order[number]: stored for number, stored in state_dict["state"].items()}

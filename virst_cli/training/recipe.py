@@ -1,7 +1,7 @@
-"""The training recipe: its stages, what each trains, and the weights of its losses.
+"""The training recipe: its stages, what each stage trains, and the weight of each loss.
 
-Learning rates are constant after a short warm-up. Some stages end with a cosine decay; the model is still learning when the
-others end.
+The learning rate is constant after a short warm-up. Only some stages end with a cosine: in the others the
+model is still learning when they end.
 """
 
 import math
@@ -16,14 +16,15 @@ from virst_cli.errors import UsageError
 from virst_cli.world import TYPES
 
 MASK_WEIGHTS = {"mask": 2.0, "iou": 0.5, "object": 1.0, "prompt": 1.0, "match": 0.5}
-SENTENCE_WEIGHTS = {
+UNDERSTANDING_WEIGHTS = {
     "words": 0.3, "heat": 1.0, "point": 0.4, "moment": 0.4, "exists": 0.5, "target": 0.3,
     "vocabulary": 0.3, "dense": 0.3, "tower": 0.5,
 }  # fmt: skip
-WARM_UP_STEPS = 50
+WARM_UP = 50  # steps
+SLOW_LR_SCALE = 0.3  # lr of a stage's `slow` parameters, as a share of the stage's lr
 
 SAM_ENCODER = ("fusion.seg_model.image_encoder",)
-TOWER = (  # without its trunk, which it shares with SAM 2 while both learn
+TOWER = (  # without its trunk, which it shares with SAM 2's image encoder during training
     "vision.vision_tower.patch_embed.proj",
     "vision.vision_tower.patch_embed.motion",
     "vision.vision_tower.blocks",
@@ -39,58 +40,73 @@ SAM_MEMORY = (
 )  # fmt: skip
 
 
-class Objective(str, Enum):
-    """What a stage teaches. A `Teacher` has a loss function for each objective that it can teach."""
+class Objective(Enum):
+    """What a stage optimises. `Teacher.objectives` says which function computes its losses."""
 
-    SEE = "see"  # vision, and masks from prompts that code for kind, colour or trajectory
-    READ = "read"  # sentences, without a video
-    UNDERSTAND = "understand"  # what sentences mean in a video
-    THINK = "think"  # the same with a frozen trunk, and where the SegPrompter looks
-    JOIN = "join"  # everything up to masks
-    SHARPEN = "sharpen"  # masks, with frozen encoders
-    PROPAGATE = "propagate"  # tracking from anchors
-    TUNE = "tune"  # masks of other videos alone
+    SEE = "see"
+    READ = "read"
+    UNDERSTAND = "understand"
+    THINK = "think"
+    JOIN = "join"
+    SHARPEN = "sharpen"
+    PROPAGATE = "propagate"
+    TUNE = "tune"
 
 
 class BatchShape(NamedTuple):
-    """The size of one part of a batch."""
+    """Size of the batch that one process trains on in a step."""
 
     clips: int
-    frames: int  # of each clip
-    sentences: int  # about each clip
-    sampled_frames: int  # of each sentence, for which masks are decoded
+    frames: int  # per clip
+    sentences: int  # per clip
+    sampled_frames: int  # per sentence: frames, drawn at random, whose masks are decoded; 0 if the objective decodes none or all
 
 
 @dataclass(frozen=True)
 class TrainingStage:
-    """One stage of a recipe."""
+    """One stage of a recipe.
 
+    name: in logs and model folders; a stage that repeats an earlier one has a number, as in `sharpen-2`.
+    steps: optimiser steps.
+    lr: learning rate after the warm-up.
+    trains: prefixes of the names of the parameters that learn; the auxiliary heads always do.
+    losses: weight of each loss; losses without a weight are only logged.
+    batches: shapes of the batches, taken in turn; each is about as much work as the others.
+    fades: losses whose weight changes linearly over the stage, and the share of it that is left at the end.
+    slow: prefixes of the names of parameters whose lr is scaled by SLOW_LR_SCALE.
+    cosine: share of the steps, at the end, over which the lr falls to zero.
+    types: types of sentences, each tuple until that share of the steps.
+    """
+
+    name: str
     objective: Objective
     steps: int
     lr: float
-    trains: tuple[str, ...]  # prefixes of parameter names
-    losses: dict[str, float]  # weight of each loss
-    batches: tuple[BatchShape, ...]  # taken in turn; each is about as much work
-    fades: tuple[tuple[str, float], ...] = ()  # losses whose weight falls linearly to this share of it
-    slow: tuple[str, ...] = ()  # prefixes of parameters that train at a lower rate, see `optimizer.SLOW_LR_SCALE`
-    cosine: float = 0.0  # share of the steps, at the end, over which the learning rate decays to 0
-    types: tuple[tuple[float, tuple[str, ...]], ...] = ((1.0, TYPES),)  # types of sentences, until this share of the steps
-    round: int = 1  # how often the recipe comes to this objective
+    trains: tuple[str, ...]
+    losses: dict[str, float]
+    batches: tuple[BatchShape, ...]
+    fades: tuple[tuple[str, float], ...] = ()
+    slow: tuple[str, ...] = ()
+    cosine: float = 0.0
+    types: tuple[tuple[float, tuple[str, ...]], ...] = ((1.0, TYPES),)
 
-    @property
-    def name(self) -> str:
-        """The objective, with the round from the second one on: `sharpen`, `sharpen-2`."""
-        return self.objective.value if self.round == 1 else f"{self.objective.value}-{self.round}"
-
-    def again(self, round: int, steps: int) -> "TrainingStage":
-        """The same stage in a later round."""
-        return replace(self, round=round, steps=steps)
+    def again(self, number: int, steps: int) -> "TrainingStage":
+        """The same stage as the second, third, ... of its objective."""
+        return replace(self, name=f"{self.objective.value}-{number}", steps=steps)
 
     def lr_at(self, step: int) -> float:
-        """The learning rate of a step: warm-up, constant, cosine decay."""
-        warm = min(1.0, (step + 1) / WARM_UP_STEPS)
+        """The learning rate of a step, with warm-up and cosine."""
+        warm_up = min(1.0, (step + 1) / WARM_UP)
         left = (self.steps - step) / max(1.0, self.cosine * self.steps)
-        return self.lr * warm * (1.0 if left >= 1 else 0.5 - 0.5 * math.cos(math.pi * left))
+        return self.lr * warm_up * (1.0 if left >= 1 else 0.5 - 0.5 * math.cos(math.pi * left))
+
+    def lr_scale(self, parameter: str) -> float:
+        """The factor on the learning rate of a teacher's parameter of that name."""
+        return SLOW_LR_SCALE if self.slow and _in_model(parameter).startswith(self.slow) else 1.0
+
+    def batch_at(self, step: int) -> BatchShape:
+        """The shape of a step's batch."""
+        return self.batches[step % len(self.batches)]
 
     def weights_at(self, step: int) -> dict[str, float]:
         """The weight of each loss in a step."""
@@ -99,27 +115,31 @@ class TrainingStage:
         return {name: weight * (1 + done * (fades.get(name, 1.0) - 1)) for name, weight in self.losses.items()}
 
     def types_at(self, step: int) -> Sequence[str]:
-        """The types of sentences that a step asks about."""
+        """The types of sentences in a step."""
         return next(types for until, types in self.types if step < until * self.steps or until == 1.0)
 
-    def freeze(self, teacher: nn.Module) -> list[nn.Parameter]:
-        """Lets only what this stage trains have gradients; auxiliary heads always learn. Returns the slow parameters."""
-        slow = []
+    def freeze(self, teacher: nn.Module) -> None:
+        """Let only the parameters that this stage trains have gradients."""
         for name, parameter in teacher.named_parameters():
-            place = name.removeprefix("model.")
-            trained = name.startswith("helpers.") or place.startswith(self.trains)
-            parameter.requires_grad_(trained)
-            if trained and self.slow and place.startswith(self.slow):
-                slow.append(parameter)
-        return slow
+            parameter.requires_grad_(name.startswith("helpers.") or _in_model(name).startswith(self.trains))
 
 
-EASY = ("attribute", "plural", "nothing")  # come first; otherwise kind and colour are never bound to what is seen
-MORE = (*TYPES, "motion", "position", "relation", "order", "order", "nothing")  # more of what is answered worst
+def _in_model(parameter: str) -> str:
+    """The name that a teacher's parameter has in the model."""
+    return parameter.removeprefix("model.")
+
+
+EASY = (
+    "attribute",
+    "plural",
+    "nothing",
+)  # first, or the model never learns to connect words for kind and colour with what it sees
+MORE = (*TYPES, "motion", "position", "relation", "order", "order", "nothing")  # the types with the worst masks more often
 HARD = (*MORE, "order")
 TIMELESS = tuple(name for name in TYPES if name != "order")
 
 SEE = TrainingStage(
+    "see",
     Objective.SEE,
     steps=500,
     lr=1e-3,
@@ -128,6 +148,7 @@ SEE = TrainingStage(
     batches=(BatchShape(6, 8, 4, 2),),
 )
 READ = TrainingStage(
+    "read",
     Objective.READ,
     steps=500,
     lr=1e-3,
@@ -136,11 +157,12 @@ READ = TrainingStage(
     batches=(BatchShape(4, 8, 12, 0),),
 )
 UNDERSTAND = TrainingStage(
+    "understand",
     Objective.UNDERSTAND,
     steps=1300,
     lr=1e-3,
     trains=(*SAM_ENCODER, "vision", "language_model"),
-    losses=SENTENCE_WEIGHTS,
+    losses=UNDERSTANDING_WEIGHTS,
     batches=(
         BatchShape(5, 8, 6, 0),
         BatchShape(5, 8, 6, 0),
@@ -152,12 +174,13 @@ UNDERSTAND = TrainingStage(
     ),
     types=((0.12, EASY), (0.23, TIMELESS), (1.0, TYPES)),
 )
-THINK = TrainingStage(  # with a frozen trunk a sentence costs half, and language needs many
+THINK = TrainingStage(  # with a frozen trunk a sentence costs half as much, and language needs many
+    "think",
     Objective.THINK,
     steps=1000,
     lr=1e-3,
     trains=(*TOWER, "vision.mm_projector", "language_model", "fusion.seg_prompter.content"),
-    losses={**SENTENCE_WEIGHTS, "exists": 1.0, "vocabulary": 0.1, "tower": 0.3, "match": 1.0},
+    losses={**UNDERSTANDING_WEIGHTS, "exists": 1.0, "vocabulary": 0.1, "tower": 0.3, "match": 1.0},
     batches=(
         BatchShape(5, 8, 12, 0),
         BatchShape(2, 32, 10, 0),
@@ -170,11 +193,12 @@ THINK = TrainingStage(  # with a frozen trunk a sentence costs half, and languag
     cosine=0.2,
 )
 JOIN = TrainingStage(
+    "join",
     Objective.JOIN,
     steps=1000,
     lr=8e-4,
     trains=(*SAM_ENCODER, *SAM_DECODER, "vision", "language_model", "fusion.seg_prompter"),
-    losses={**MASK_WEIGHTS, "attention": 1.0, **SENTENCE_WEIGHTS, "heat": 0.7},
+    losses={**MASK_WEIGHTS, "attention": 1.0, **UNDERSTANDING_WEIGHTS, "heat": 0.7},
     fades=(("attention", 0.3), ("heat", 0.5)),
     types=((0.25, EASY), (1.0, TYPES)),
     batches=(
@@ -188,6 +212,7 @@ JOIN = TrainingStage(
     cosine=0.4,
 )
 SHARPEN = TrainingStage(
+    "sharpen",
     Objective.SHARPEN,
     steps=600,
     lr=1e-3,
@@ -214,6 +239,7 @@ SHARPEN = TrainingStage(
     cosine=0.3,
 )
 PROPAGATE = TrainingStage(
+    "propagate",
     Objective.PROPAGATE,
     steps=300,
     lr=1e-3,
@@ -225,11 +251,11 @@ PROPAGATE = TrainingStage(
         BatchShape(2, 24, 3, 0),
         BatchShape(3, 12, 3, 0),
         BatchShape(1, 28, 4, 0),
-    ),  # no clip of 32 frames, which may be every n-th one
-    types=((1.0, (*TYPES, "motion", "position", "order")),),  # about things that look alike
+    ),  # never 32, which may be every n-th frame of a longer clip
+    types=((1.0, (*TYPES, "motion", "position", "order")),),  # types about things that look alike
     cosine=0.4,
 )
-# thinking gains from what joining makes of the trunk, so each round begins where the last one ended
+# Each round starts where the last one ended: *think* learns more with the trunk that *join* has trained.
 RETHINK = replace(THINK, types=((1.0, HARD),))  # without the easier half
 REJOIN = replace(JOIN, types=((1.0, TYPES),))  # without the easy quarter
 SECOND = (THINK.again(2, 760), JOIN.again(2, 600), SHARPEN.again(2, 1200))
@@ -239,13 +265,14 @@ FIFTH = (RETHINK.again(5, 4000), REJOIN.again(5, 400))
 SIXTH = (RETHINK.again(6, 3000), REJOIN.again(6, 500), SHARPEN.again(5, 1000), PROPAGATE.again(3, 150))
 RECIPE = (SEE, READ, UNDERSTAND, THINK, JOIN, SHARPEN, *SECOND, *THIRD, *FOURTH, *FIFTH, *SIXTH)
 
-TUNE = TrainingStage(  # on a user's videos
+TUNE = TrainingStage(  # on the user's videos
+    "tune",
     Objective.TUNE,
     steps=520,
     lr=8e-4,
     trains=(*SAM_ENCODER, *SAM_DECODER, "vision", "language_model", "fusion.seg_prompter"),
     losses={"mask": 2.0, "iou": 0.5, "object": 1.0, "attention": 0.5},
-    batches=(BatchShape(1, 32, 4, 12),),  # 32: as many frames as the model sees in use
+    batches=(BatchShape(1, 32, 4, 12),),  # 32 frames, as in use
     cosine=0.5,
 )
 REMEMBER = replace(
@@ -254,15 +281,15 @@ REMEMBER = replace(
 FINE_TUNING = (TUNE, REMEMBER)
 
 
-def named_stages(recipe: Sequence[TrainingStage], names: Sequence[str]) -> tuple[TrainingStage, ...]:
-    """The stages of those names, in the order of the recipe. Raises UsageError for an unknown name."""
+def chosen(recipe: Sequence[TrainingStage], names: Sequence[str]) -> tuple[TrainingStage, ...]:
+    """The named stages of a recipe, in its order. Raises UsageError if the recipe has no stage of a name."""
     unknown = set(names) - {stage.name for stage in recipe}
     if unknown:
-        known = ", ".join(stage.name for stage in recipe)
-        raise UsageError(f"--stage {', '.join(sorted(unknown))} is not a stage of this recipe; choose from {known}")
+        names_of_all = ", ".join(stage.name for stage in recipe)
+        raise UsageError(f"--stage {', '.join(sorted(unknown))} does not exist; the stages are {names_of_all}")
     return tuple(stage for stage in recipe if stage.name in names)
 
 
 def scaled(recipe: Sequence[TrainingStage], effort: float) -> tuple[TrainingStage, ...]:
-    """The same recipe with `effort` times as many steps in each stage, and at least one."""
+    """A recipe with `effort` times as many steps in every stage, at least one."""
     return tuple(replace(stage, steps=max(1, round(stage.steps * effort))) for stage in recipe)

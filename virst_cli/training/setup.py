@@ -1,4 +1,4 @@
-"""What is trained on what: a model from nothing on the synthetic world, or a model that is there on somebody's own videos."""
+"""Sets up a training: a new model on the synthetic world, or an existing model on the user's videos."""
 
 import re
 from collections.abc import Sequence
@@ -15,54 +15,65 @@ from virst_cli.model.prompt import PromptBuilder
 from virst_cli.model.virst import Virst
 from virst_cli.training.data import WorldClips
 from virst_cli.training.loop import CPU, Trainer
-from virst_cli.training.recipe import FINE_TUNING, RECIPE, TrainingStage, named_stages, scaled
+from virst_cli.training.recipe import FINE_TUNING, RECIPE, TrainingStage, chosen, scaled
 from virst_cli.training.teacher import Teacher
 from virst_cli.training.user_videos import UserVideos
 from virst_cli.training.vocabulary import with_words, word_tokenizer
 from virst_cli.training.world_teacher import WorldTeacher, from_nothing
 from virst_cli.world import vocabulary
 
-WORLD = "world"
+WORLD = "world"  # the data set that is the synthetic world, if no root is given
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """A training, as asked for. `init`: the folder of the model that it starts from; None: from nothing."""
+    """What to train, on which data.
 
-    folder: Path  # of its state
+    folder: of the training state.
+    effort: share of the recipe's steps.
+    stages: names of the stages to train; all if empty.
+    init: folder of the model to start from; None: random weights.
+    dataset: name of the data set, as for `virst bench`.
+    root: folder that holds the data set.
+    """
+
+    folder: Path
     seed: int = 0
-    effort: float = 1.0  # share of the recipe's steps
-    stages: tuple[str, ...] = ()  # all, if empty
+    effort: float = 1.0
+    stages: tuple[str, ...] = ()
     init: Path | None = None
     dataset: str = WORLD
     root: Path | None = None
     device: torch.device = CPU
 
     def trainer(self, num_workers: int = 0) -> Trainer:
-        """Everything that it needs; num_workers as in Trainer. Raises UsageError for what can't be trained, or not on that."""
-        own = None if self.dataset == WORLD and self.root is None else _samples(self.dataset, self.root)
-        whole: Sequence[TrainingStage] = RECIPE if own is None else FINE_TUNING
-        recipe = scaled(named_stages(whole, self.stages) if self.stages else whole, self.effort)
+        """A trainer with the model and the data of the job. Raises UsageError if the model or the data can't be trained.
+
+        num_workers: as for `Trainer`.
+        """
+        samples = None if self.dataset == WORLD and self.root is None else _read_samples(self.dataset, self.root)
+        whole: Sequence[TrainingStage] = RECIPE if samples is None else FINE_TUNING
+        recipe = scaled(chosen(whole, self.stages) if self.stages else whole, self.effort)
         if self.init is None:
             prompts = PromptBuilder(word_tokenizer(vocabulary()))
             teacher: Teacher = from_nothing(VIRST_NANO, prompts, self.seed)
         else:
             torch.manual_seed(self.seed)
-            model, prompts = _with_words_of(ModelFolder.open(self.init), own)
-            teacher = WorldTeacher(model, prompts) if own is None else Teacher(model)
+            model, prompts = _open_with_words(ModelFolder.open(self.init), samples)
+            teacher = WorldTeacher(model, prompts) if samples is None else Teacher(model)
         size = teacher.model.config.segmentation.image_size
-        source = WorldClips(prompts, size) if own is None else UserVideos(self.dataset, own, prompts, size)
+        source = WorldClips(prompts, size) if samples is None else UserVideos(self.dataset, samples, prompts, size)
         return Trainer(teacher, source, prompts, recipe, self.folder, seed=self.seed, device=self.device, num_workers=num_workers)
 
 
-def _samples(name: str, root: Path | None) -> list[Sample]:
-    """All videos of a data set; frames and masks are read when they are looked at."""
+def _read_samples(name: str, root: Path | None) -> list[Sample]:
+    """All videos of a data set; frames and masks are only read when they are used."""
     dataset = open_dataset(name, root)
     return [dataset[index] for index in range(len(dataset))]
 
 
-def _with_words_of(folder: ModelFolder, samples: Sequence[Sample] | None) -> tuple[Virst, PromptBuilder]:
-    """The model, which also knows the words of these videos' sentences; those it had keep their rows."""
+def _open_with_words(folder: ModelFolder, samples: Sequence[Sample] | None) -> tuple[Virst, PromptBuilder]:
+    """The model and its prompts, with new rows in its embeddings for the words of the samples' sentences that it lacks."""
     prompts = folder.prompt_builder
     model = folder.build(lambda: Virst(folder.config), "", device="cpu", dtype=torch.float32)
     if samples is None:

@@ -1,6 +1,6 @@
-"""The word-level tokenizer of virst-nano: the words of the synthetic world, and the chat template in as few tokens as possible.
+"""Makes the word-level tokenizer of virst-nano, with the words of the synthetic world and of the chat template.
 
-The fixed phrases of the prompt are one token each, so a sentence costs its own words and little more.
+Each fixed phrase of the prompt is one token, so a sentence needs few tokens besides its words.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ COUNTERS = tuple(f"({number})" if number == 0 else f", ({number})" for number in
 
 
 def word_tokenizer(words: Iterable[str]) -> Tokenizer:
-    """A tokenizer whose ids are those words in order, after the template's tokens; other words are unknown."""
+    """A tokenizer with the tokens of the template, then these words in order; other words are unknown."""
     entries = [*_template(), *words]
     tokenizer = Tokenizer(models.WordLevel({entry: place for place, entry in enumerate(entries)}, UNKNOWN_TOKEN))
     phrases = "|".join(_escape(phrase) for phrase in sorted((*PHRASES, *COUNTERS), key=len, reverse=True))
@@ -32,10 +32,10 @@ def word_tokenizer(words: Iterable[str]) -> Tokenizer:
 
 
 def with_words(tokenizer: Tokenizer, words: Iterable[str]) -> Tokenizer:
-    """The same tokenizer with those words added at the end, as far as it doesn't know them."""
+    """A tokenizer with the words of another one, and after them the new ones of `words`."""
     known = tokenizer.get_vocab()
-    own = sorted((word for word in known if word not in _template()), key=known.__getitem__)
-    return word_tokenizer(dict.fromkeys((*own, *words)))
+    old_words = sorted((word for word in known if word not in _template()), key=known.__getitem__)
+    return word_tokenizer(dict.fromkeys((*old_words, *words)))
 
 
 def _template() -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""Training on several cores: one process a core, with averaged gradients; for an accelerator they draw its batches.
+"""Runs a training in several processes: each trains on a CPU core, or makes batches for an accelerator.
 
-Two processes of one thread each are faster than one of two threads, as most of a small model's operations are too small
-to be split.
+Two processes of one thread each are faster than one process of two threads, because most operations of a small model are too
+small to be split.
 """
 
 import os
@@ -19,27 +19,29 @@ from virst_cli.training.setup import TrainingJob
 def train(
     job: TrainingJob, report: Callable[[StepReport], None], *, workers: int | None = None, until: float | None = None
 ) -> Trainer:
-    """Do a job; from the state in its folder it goes on. Returns the first process's trainer.
+    """Run a training job, from the state in its folder if there is one. Returns the trainer of the first process.
 
-    workers: processes; one a core by default.  until: `time.monotonic` at which to stop and save.
+    report: called with the progress, in the first process only.
+    workers: number of processes; one per core by default.
+    until: value of `time.monotonic` at which to save and stop.
     """
     count = workers or os.cpu_count() or 1
     if job.device.type != "cpu":
-        torch.set_float32_matmul_precision("high")  # TF32: as fast as halves for so small a model, and nothing has to be cast
-        return _work(job, until, report, num_workers=count)
+        torch.set_float32_matmul_precision("high")  # TF32: as fast as 16 bits for so small a model, without casts
+        return _run_job(job, until, report, num_workers=count)
     if count == 1:
-        return _work(job, until, report)
+        return _run_job(job, until, report)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
     context = mp.get_context("spawn")
-    others = [context.Process(target=_join, args=(rank, count, address, job, until), daemon=True) for rank in range(1, count)]
+    others = [context.Process(target=_run_rank, args=(rank, count, address, job, until), daemon=True) for rank in range(1, count)]
     for process in others:
         process.start()
     try:
         dist.init_process_group("gloo", init_method=address, rank=0, world_size=count)
         torch.set_num_threads(1)
-        trainer = _work(job, until, report)
+        trainer = _run_job(job, until, report)
         for process in others:
             process.join()
         return trainer
@@ -50,14 +52,14 @@ def train(
             dist.destroy_process_group()
 
 
-def _join(rank: int, count: int, address: str, job: TrainingJob, until: float | None) -> None:
+def _run_rank(rank: int, count: int, address: str, job: TrainingJob, until: float | None) -> None:
     dist.init_process_group("gloo", init_method=address, rank=rank, world_size=count)
     torch.set_num_threads(1)
-    _work(job, until, lambda progress: None)
+    _run_job(job, until, lambda progress: None)
     dist.destroy_process_group()
 
 
-def _work(job: TrainingJob, until: float | None, report: Callable[[StepReport], None], num_workers: int = 0) -> Trainer:
+def _run_job(job: TrainingJob, until: float | None, report: Callable[[StepReport], None], num_workers: int = 0) -> Trainer:
     trainer = job.trainer(num_workers)
     trainer.run(report, until=until)
     return trainer
