@@ -216,7 +216,7 @@ def test_a_cluster_of_gpus_needs_none_on_this_machine(
                 in_worker.clear()
                 yield result
 
-    monkeypatch.setattr(devices, "resolve_device", resolve_in_workers)
+    monkeypatch.setattr("virst_cli.segmenter.load.resolve_device", resolve_in_workers)
     monkeypatch.setattr(engines, "open_engine", lambda name, **options: Cluster())
     monkeypatch.chdir(tmp_path)
     world: dict[str, Any] = {"dataset": "world", "videos": 2, "frames": 4, "model": str(blind), "as_json": True, "quiet": True}
