@@ -1,7 +1,7 @@
 """Writes sentences about a clip, each true of exactly its targets.
 
 For each type of sentence there is a function that makes one proposal or fails. A proposal starts from a thing of the clip,
-describes it by kind and perhaps colour, and says something about it. The predicates then tell of which things the sentence is true.
+describes it by kind and perhaps colour, and says something about it. The predicates then tell which things it is true of.
 """
 
 from collections.abc import Callable, Iterable, Sequence
