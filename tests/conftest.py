@@ -38,7 +38,7 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = replace(VIRST_NANO, segmentation=replace(VIRST_NANO.segmentation, present_from=None, chunk=PUBLISHED_CHUNK))
     folder = tmp_path_factory.mktemp("models") / "random"
     with new_model_folder(folder) as writer:
-        writer.shard("model", {name: value.clone() for name, value in Virst(config).state_dict().items()})
+        writer.write_shard("model", {name: value.clone() for name, value in Virst(config).state_dict().items()})
         writer.finish(config, word_tokenizer(vocabulary()), {"weights": "random"})
     return folder
 

@@ -31,9 +31,21 @@ BELOW: dict[str, set[str]] = {
     "segmenter": {"errors", "stages", "machine", "video", "model", "checkpoints", "tracking", "cost"},
     "runs": {"errors", "stages", "version", "files", "machine", "video", "outputs", "model", "checkpoints", "tracking", "cost"}
     | {"segmenter"},
-    "engines": {"errors", "stages"},
+    "engines": {"errors", "files", "stages"},
     "batch": {"errors", "stages", "files", "machine", "video", "outputs", "model", "checkpoints", "segmenter", "runs", "engines"},
-    "bench": {"errors", "version", "files", "machine", "video", "outputs", "world", "checkpoints", "segmenter", "engines"},
+    "bench": {
+        "errors",
+        "stages",
+        "version",
+        "files",
+        "machine",
+        "video",
+        "outputs",
+        "world",
+        "checkpoints",
+        "segmenter",
+        "engines",
+    },
     "training": {"errors", "files", "machine", "video", "outputs", "model", "checkpoints", "tracking", "world", "bench"},
 }
 ABOVE = {"commands", "app", "__main__", "__init__"}  # these may import everything

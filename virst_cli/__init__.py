@@ -11,6 +11,16 @@ Nothing heavy is imported until `load` is called.
 
 from typing import TYPE_CHECKING, Any
 
+from virst_cli.errors import (
+    DiskFull,
+    OutOfMemory,
+    OutputError,
+    SentenceError,
+    UsageError,
+    VideoError,
+    VirstError,
+    WeightsError,
+)
 from virst_cli.version import __version__
 
 if TYPE_CHECKING:
@@ -18,7 +28,20 @@ if TYPE_CHECKING:
     from virst_cli.segmenter.segmenter import Segmenter
     from virst_cli.segmenter.tracking_pass import FrameResult
 
-__all__ = ["FrameResult", "Segmenter", "__version__", "load"]
+__all__ = [
+    "DiskFull",
+    "FrameResult",
+    "OutOfMemory",
+    "OutputError",
+    "Segmenter",
+    "SentenceError",
+    "UsageError",
+    "VideoError",
+    "VirstError",
+    "WeightsError",
+    "__version__",
+    "load",
+]
 
 _HOMES = {
     "load": "virst_cli.segmenter.load",

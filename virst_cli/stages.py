@@ -3,7 +3,7 @@
 Progress lines, the timings in run.json, `--dry-run`, out-of-memory errors and the docs all use these names:
 
     look       frames -> visual tokens              the vision tower            once per video
-    reason     tokens + sentence -> [SEG] states    the language model          once per sentence
+    reason     tokens + sentence -> [SEG] states    the language model          once for all sentences
     fuse       [SEG] states + features -> prompts   spatio-temporal fusion      once per chunk
     anchor     prompts -> masks of anchor frames    SAM 2's mask decoder        once per chunk
     propagate  anchors + memory -> masks            SAM 2's memory attention    once per frame

@@ -39,7 +39,7 @@ def test_lines_of_one_video_are_one_task_wherever_they_stand_and_however_its_pat
 
 
 def test_a_sentence_that_is_refused_names_its_line(jobs: Path, random_model: Path):
-    with pytest.raises(SentenceError, match=r"jobs\.csv, line 3: the sentence holds \[seg\]"):
+    with pytest.raises(SentenceError, match=r"jobs\.csv, line 3: the sentence contains \[seg\]"):
         planned(jobs, "a.mp4,the dog", "a.mp4,the [SEG] dog", model=random_model)
 
 

@@ -14,7 +14,7 @@ from tests.bench import layouts
 from tests.bench.goldens import DAVIS
 from tests.bench.layouts import FRAMES, NAMES, VIDEOS, answer
 from virst_cli.bench import Dataset, Sample, open_dataset, score_predictions
-from virst_cli.bench.annotators import FourAnnotators, has_four_per_object, merge
+from virst_cli.bench.annotators import FourAnnotators, has_four_per_object, merge_masks
 from virst_cli.bench.metrics import boundary, region
 
 FIRST = VIDEOS[0]
@@ -134,4 +134,4 @@ def test_sentences_of_another_number_than_four_a_thing_have_no_standard_protocol
 
 def test_the_first_of_several_masks_gets_a_pixel() -> None:
     masks: Sequence[NDArray[np.bool_] | None] = [np.array([[1, 0, 0]], bool), None, np.array([[1, 1, 0]], bool)]
-    assert merge(masks, (1, 3)).tolist() == [[1, 3, 0]]
+    assert merge_masks(masks, (1, 3)).tolist() == [[1, 3, 0]]

@@ -21,7 +21,7 @@ def no_device(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_gpu_is_recorded_by_its_product_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """No weights are loaded before the first frame, so a model on a GPU can be described without one."""
-    monkeypatch.setattr(devices, "resolve_device", torch.device)
+    monkeypatch.setattr("virst_cli.segmenter.load.resolve_device", torch.device)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"NVIDIA A100 number {device.index}")
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2**34, 2**35))
     opened = BenchModel(EMBEDDED).open("cuda:1")

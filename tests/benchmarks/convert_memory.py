@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from virst_cli.checkpoints.convert import OPEN_FOR, convert, tensor_shapes
-from virst_cli.checkpoints.lora import pair
+from virst_cli.checkpoints.lora import lora_names
 from virst_cli.checkpoints.tensor_names import OURS
 from virst_cli.model.config import HieraConfig, LanguageConfig, SegmentationConfig, VirstConfig, VisionConfig
 
@@ -68,7 +68,7 @@ def updates(shapes: dict[str, torch.Size], config: VirstConfig) -> Iterator[tupl
     for name in shapes:
         module = name.removesuffix(".weight")
         if name.startswith("language_model.layers.") and module.endswith("_proj"):
-            down, up = pair(module)
+            down, up = lora_names(module)
             yield theirs(down), filled(torch.Size((RANK, shapes[name][1])))
             yield theirs(up), filled(torch.Size((shapes[name][0], RANK)))
 

@@ -29,7 +29,7 @@ def copy(converted: ModelFolder, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def published() -> dict[str, Tensor]:
-    """What the golden checkpoint holds, under its published names."""
+    """The tensors of the golden checkpoint, by their published names."""
     content = torch.load(CHECKPOINT / "virst_checkpoint.pt", weights_only=True)
     return dict(content["model_state_dict"])
 

@@ -23,7 +23,7 @@ FIRST_FUSION = "fusion.initial_seg_fusion_module."
 
 
 def trained_parts(published):
-    """The smallest checkpoint: what exists nowhere else."""
+    """The smallest checkpoint: only the tensors that no other source has."""
     return {name: tensor for name, tensor in published.items() if "lora_" in name or "seg_prompter" in name}
 
 
@@ -42,7 +42,7 @@ def sam2():
     return torch.load(CHECKPOINT / "sam2_base.pt", weights_only=True)["model"]
 
 
-def test_the_checkpoint_lies_over_base_and_sam2(converted, published):
+def test_the_checkpoint_replaces_tensors_of_base_and_sam2(converted, published):
     ours = tensors_of(converted.path)
     name = "sam_mask_decoder.iou_token.weight"
     assert torch.equal(ours["fusion.seg_model." + name], published[PEFT + "model.seg_model." + name])
@@ -53,7 +53,7 @@ def test_the_checkpoint_lies_over_base_and_sam2(converted, published):
     assert torch.equal(ours["language_model.layers.0.self_attn.q_proj.weight"], merged)
 
 
-def test_a_partial_checkpoint_is_filled_up_from_base_and_sam2(tmp_path, published, checkpoint):
+def test_a_partial_checkpoint_is_completed_from_base_and_sam2(tmp_path, published, checkpoint):
     report = convert_goldens(tmp_path / "out", checkpoint=checkpoint(trained_parts(published)))
     ours = tensors_of(tmp_path / "out")
     rows = report.config.language.vocabulary
@@ -144,7 +144,7 @@ def test_a_checkpoint_without_its_own_parts_is_refused(gone, tmp_path, published
         convert_goldens(tmp_path / "out", checkpoint=checkpoint(kept))
 
 
-def test_what_is_nowhere_is_named(tmp_path, published, checkpoint):
+def test_a_tensor_that_is_in_no_source_is_named(tmp_path, published, checkpoint):
     entries = base()
     del entries["model.norm.weight"]
     (tmp_path / "base").mkdir()
@@ -170,20 +170,20 @@ def test_an_unknown_tensor_is_an_error_that_names_it(name, says, tmp_path, publi
 
 def test_a_tensor_that_is_there_twice_is_an_error(tmp_path, published, checkpoint):
     published["module." + LAYER + ".weight"] = published[LAYER + ".weight"]
-    with pytest.raises(WeightsError, match="is there twice"):
+    with pytest.raises(WeightsError, match=" twice"):
         convert_goldens(tmp_path / "out", checkpoint=checkpoint(published))
 
 
 @pytest.mark.parametrize(
-    ("tensor", "says"), [(torch.zeros(2, 3), r"expected shape \(.*\), got \(2, 3\)"), ("text", "is no tensor but str")]
+    ("tensor", "says"), [(torch.zeros(2, 3), r"expected \(.*\), got \(2, 3\)"), ("text", "is not a tensor but str")]
 )
-def test_what_does_not_fit_says_expected_and_got(tensor, says, tmp_path, published, checkpoint):
+def test_a_tensor_with_the_wrong_shape_or_type_is_an_error_with_expected_and_got(tensor, says, tmp_path, published, checkpoint):
     published[PEFT + "model.seg_prompter.seg_proj.weight"] = tensor
     with pytest.raises(WeightsError, match=r"seg_prompter\.seg_proj\.weight.*" + says):
         convert_goldens(tmp_path / "out", checkpoint=checkpoint(published))
 
 
-def test_whole_numbers_are_no_weights(tmp_path, published, checkpoint):
+def test_integer_tensors_are_refused_as_weights(tmp_path, published, checkpoint):
     name = PEFT + "model.seg_prompter.seg_proj.weight"
     published[name] = published[name].int()
     with pytest.raises(WeightsError, match=r"expected floating point, got torch\.int32"):
@@ -204,7 +204,7 @@ def test_a_malicious_pickle_is_refused_and_does_not_run(which, legacy, tmp_path)
     path, proof = tmp_path / "evil.pt", tmp_path / "ran"
     entry = {"checkpoint": "model_state_dict", "sam2": "model"}[which]
     torch.save({entry: {"x": Payload(proof)}}, path, _use_new_zipfile_serialization=not legacy)
-    with pytest.raises(WeightsError, match=r"evil\.pt is (refused|no checkpoint)"):
+    with pytest.raises(WeightsError, match=r"evil\.pt is (refused|not a checkpoint)"):
         convert_goldens(tmp_path / "out", **{which: path})
     assert not proof.exists()
     torch.load(path, weights_only=False)
@@ -212,7 +212,7 @@ def test_a_malicious_pickle_is_refused_and_does_not_run(which, legacy, tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"no pickle at all", b"PK\3\4 cut off"])
-def test_what_is_no_checkpoint_is_refused(content, tmp_path):
+def test_a_file_that_is_not_a_checkpoint_is_refused(content, tmp_path):
     path = tmp_path / "x.pt"
     path.write_bytes(content)
     with pytest.raises(WeightsError, match=r"x\.pt"):
@@ -245,7 +245,7 @@ def test_a_base_folder_without_tensors_is_refused(tmp_path):
 def test_shards_are_written_in_reading_order_and_piece_by_piece(tmp_path, monkeypatch):
     shards: list[str] = []
     earlier: list[weakref.ref[torch.Tensor]] = []
-    write = FolderWriter.shard
+    write = FolderWriter.write_shard
 
     def watched(writer, name, tensors, pieces):
         assert all(tensor.is_meta for tensor in tensors.values())
@@ -257,7 +257,7 @@ def test_shards_are_written_in_reading_order_and_piece_by_piece(tmp_path, monkey
         earlier[:] = [ref for ref in earlier if ref() is not None] + [weakref.ref(piece)]
         return piece
 
-    monkeypatch.setattr(FolderWriter, "shard", watched)
+    monkeypatch.setattr(FolderWriter, "write_shard", watched)
     report = convert_goldens(tmp_path / "out")
     layers = [f"layer-{number:02}" for number in range(report.config.language.layers)]
     assert shards == ["vision", "embeddings", *layers, "fusion"]
@@ -281,7 +281,7 @@ def test_a_source_with_another_sum_is_refused_with_expected_and_got(tmp_path):
 
 
 def test_an_update_that_does_not_fit_is_refused_before_anything_is_written(tmp_path, published, checkpoint, monkeypatch):
-    monkeypatch.setattr(FolderWriter, "shard", None)
+    monkeypatch.setattr(FolderWriter, "write_shard", None)
     published[LAYER + ".lora_A.default.weight"] = published[LAYER + ".lora_A.default.weight"][:, 1:]
     with pytest.raises(WeightsError, match=r"LoRA of language_model\.layers\.0\.self_attn\.q_proj does not fit"):
         convert_goldens(tmp_path / "out", checkpoint=checkpoint(published))

@@ -1,4 +1,4 @@
-"""Which model is meant by a name, and which one is taken without a name."""
+"""A name finds its model, and without a name the best model is chosen."""
 
 import json
 import shutil
@@ -39,13 +39,13 @@ def pulled(name: str, size: int) -> Path:
     return folder
 
 
-def test_the_embedded_model_is_taken_where_there_is_no_other():
+def test_the_embedded_model_is_taken_if_it_is_the_only_one():
     chosen = find.choose_model()
     assert (chosen.name, chosen.path, chosen.reason) == (EMBEDDED, find.embedded(), "the only one here")
 
 
 def test_the_largest_model_is_taken_and_the_embedded_one_last():
-    model(find.imported("small"), 10)
+    model(find.import_folder("small"), 10)
     large = pulled("someone/large", 100)
     chosen = find.choose_model()
     assert (chosen.name, chosen.path, chosen.reason) == ("someone/large", large, "the largest of 3 here")
@@ -53,13 +53,13 @@ def test_the_largest_model_is_taken_and_the_embedded_one_last():
     assert find.find_model() == large
 
 
-def test_a_name_is_what_comes_with_the_tool_then_imported_then_a_folder_then_on_the_hub(tmp_path, monkeypatch):
+def test_a_name_is_searched_as_embedded_then_imported_then_a_folder_then_on_the_hub(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     on_hub = pulled("a/b", 1)
     assert find.find_model("a/b") == on_hub
     folder = model(Path("a/b"), 1)
     assert find.find_model("a/b") == folder
-    here = model(find.imported("a/b"), 1)
+    here = model(find.import_folder("a/b"), 1)
     assert find.find_model("a/b") == here
     model(Path(EMBEDDED), 1)
     assert find.find_model(EMBEDDED) == find.embedded()
@@ -69,7 +69,7 @@ def test_a_name_is_what_comes_with_the_tool_then_imported_then_a_folder_then_on_
     ("name", "says"),
     [("virst-7b", "virst weights pull virst-7b"), ("some/one", "virst weights pull some/one"), ("nothing", "virst weights list")],
 )
-def test_what_is_not_here_is_an_error_that_says_how_to_get_it(name, says):
+def test_a_model_that_is_not_here_is_an_error_that_says_how_to_get_it(name, says):
     with pytest.raises(WeightsError, match=says):
         find.choose_model(name)
 
@@ -83,17 +83,17 @@ def test_a_download_that_lost_a_file_is_not_here(cache):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"revisions": {}}', '{"revisions": {"main": "x"}, "sha256": {"x": 1}}'])
-def test_a_note_that_is_none_counts_as_nothing_downloaded(text, cache):
+def test_an_unreadable_record_counts_as_nothing_downloaded(text, cache):
     pulled("a/b", 1)
     (cache / "models--a--b" / "virst.json").write_text(text)
-    assert Pins("a/b").whole("main") is None
+    assert Pins("a/b").complete_folder("main") is None
 
 
-def test_what_was_noted_is_forgotten_by_commit():
+def test_a_revision_is_removed_from_the_record_with_all_names_of_its_commit():
     pulled("a/b", 1)
     pins = Pins("a/b")
     pins.add("v2", "f" * 40, {CONFIG: "c" * 64})
-    pins.drop("main")
+    pins.remove("main")
     assert json.loads((pins.folder / "virst.json").read_text())["revisions"].keys() == {"v2", "f" * 40}
     assert Pins("a/b").commit("main") == "main"
 
@@ -130,9 +130,9 @@ def test_the_table_names_every_part_with_its_sum_where_it_is_known():
     assert not any(name.endswith(".py") or name == "*" for part in table.hub_parts for name in part.files)
 
 
-def test_what_helps_depends_on_where_a_model_came_from(cache):
+def test_the_repair_hint_depends_on_where_a_model_came_from(cache):
     assert "`virst weights pull a/b`" in repair_hint(pulled("a/b", 1))
-    assert "`virst weights import`" in repair_hint(find.imported("mine"))
+    assert "`virst weights import`" in repair_hint(find.import_folder("mine"))
     assert repair_hint(find.embedded()) == "install virst again"
 
 

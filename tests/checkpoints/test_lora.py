@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.goldens_config import golden_config, words
-from virst_cli.checkpoints.lora import LowRankUpdates, merge
+from virst_cli.checkpoints.lora import LowRankUpdates, add_low_rank
 from virst_cli.errors import WeightsError
 
 CONFIG = golden_config().language
@@ -26,14 +26,14 @@ def modules() -> list[str]:
 def test_merged_is_the_same_function_as_apart():
     generator = torch.Generator().manual_seed(0)
     weight, down, up, x = (torch.randn(shape, generator=generator) for shape in ((6, 5), (2, 5), (6, 2), (4, 5)))
-    merged = merge(weight, down, up)
+    merged = add_low_rank(weight, down, up)
     torch.testing.assert_close(x @ merged.T, x @ weight.T + 0.25 * (x @ down.T) @ up.T)
 
 
 def test_the_sum_is_made_in_float32():
     weight = torch.ones(1, 1, dtype=torch.bfloat16)
     small = torch.full((1, 1), 0.0625, dtype=torch.bfloat16)  # 0.25 * 0.0625**2 is lost beside 1 in bfloat16
-    merged = merge(weight, small, small)
+    merged = add_low_rank(weight, small, small)
     assert merged.dtype == torch.float32
     assert merged.item() == 1 + 0.25 * 0.0625**2
 
@@ -43,11 +43,11 @@ def test_every_layer_has_seven_updates(pairs):
     assert updates.modules == modules()
     assert len(updates.names) == CONFIG.layers * 7 * 2
     weight = torch.zeros(3, 5)
-    down, up = (pairs[name] for name in updates.of(f"{modules()[0]}.weight"))
-    assert torch.equal(updates.merged(weight, down, up), torch.full((3, 5), 0.5))
-    assert torch.equal(updates.merged(weight[1:], down, up[1:]), torch.full((2, 5), 0.5))
-    assert updates.of("language_model.norm.weight") is None
-    assert updates.of(f"{modules()[0]}.bias") is None
+    down, up = (pairs[name] for name in updates.names_for(f"{modules()[0]}.weight"))
+    assert torch.equal(updates.add_to(weight, down, up), torch.full((3, 5), 0.5))
+    assert torch.equal(updates.add_to(weight[1:], down, up[1:]), torch.full((2, 5), 0.5))
+    assert updates.names_for("language_model.norm.weight") is None
+    assert updates.names_for(f"{modules()[0]}.bias") is None
 
 
 def test_a_missing_update_is_named_and_counted(pairs):

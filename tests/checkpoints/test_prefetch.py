@@ -52,7 +52,7 @@ def test_prefetched_layers_give_exactly_what_resident_ones_give(converted, dtype
 def test_two_layers_at_most_are_in_memory_and_none_is_overwritten_while_it_works(converted):
     expected = [dict(layer.state_dict()) for layer in resident(converted).layers]
     before, most, passed = alive(), 0, []
-    for number, layer in enumerate(layers(converted, passed=passed.append)):
+    for number, layer in enumerate(layers(converted, on_layer=passed.append)):
         most = max(most, alive() - before)
         time.sleep(0.05)  # work, during which the next layer is read
         for name, tensor in layer.state_dict().items():
@@ -64,30 +64,30 @@ def test_two_layers_at_most_are_in_memory_and_none_is_overwritten_while_it_works
 
 
 def test_a_copy_waits_for_the_work_with_the_layer_that_it_replaces(converted, monkeypatch: pytest.MonkeyPatch):
-    """On an accelerator all that is asked for is done later, and only these marks keep it in order."""
-    told: list[tuple[str, int]] = []
+    """On an accelerator all work is queued and done later, and only these events keep it in order."""
+    calls: list[tuple[str, int]] = []
 
-    class Told(prefetch.Lane):
-        marks = 0
+    class Recording(prefetch.CopyStream):
+        events = 0
 
-        def mark(self) -> int:
-            self.marks += 1
-            return self.marks
+        def record_event(self) -> int:
+            self.events += 1
+            return self.events
 
-        def after(self, mark: int) -> None:
-            told.append(("copy after", mark))
+        def wait_for(self, event: int) -> None:
+            calls.append(("copy after", event))
 
         def finish(self) -> None:
-            told.append(("copied", 0))
+            calls.append(("copied", 0))
 
-    monkeypatch.setattr(prefetch, "Lane", Told)
+    monkeypatch.setattr(prefetch, "CopyStream", Recording)
     count = sum(1 for _ in layers(converted))
-    waits = [mark for what, mark in told if what == "copy after"]
-    assert waits == list(range(1, count + 1))  # marks 1 and 2: before the first layers; 3: behind the work with layer 0; ...
-    assert told.count(("copied", 0)) == count
+    waits = [event for what, event in calls if what == "copy after"]
+    assert waits == list(range(1, count + 1))  # events 1 and 2: before the first layers; 3: behind the work with layer 0; ...
+    assert calls.count(("copied", 0)) == count
 
 
-def test_a_pass_that_is_given_up_leaves_neither_thread_nor_layer(converted):
+def test_a_pass_that_ends_early_leaves_neither_thread_nor_layer(converted):
     before, threads = alive(), threading.active_count()
     given_up = iter(layers(converted))
     next(given_up)

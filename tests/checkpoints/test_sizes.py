@@ -23,7 +23,7 @@ def test_the_parts_of_a_model_are_as_large_as_their_tensors(converted: ModelFold
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 20, (10**12).to_bytes(8, "little"), b"\x02\0\0\0\0\0\0\0[]"])
-def test_a_file_that_is_none_of_tensors_is_named(content: bytes, tmp_path: Path):
+def test_a_file_without_tensors_is_named(content: bytes, tmp_path: Path):
     (tmp_path / "model.safetensors").write_bytes(content)
     with pytest.raises(WeightsError, match=r"model\.safetensors can't be read"):
         Sizes.of(tmp_path)

@@ -17,11 +17,11 @@ def folder(tmp_path):
 
 
 def test_special_tokens_and_seg_have_the_published_ids(folder):
-    tokenizer, said = read_tokenizer(folder), words()["tokenizer"]
-    assert tokenizer.token_to_id("<|endoftext|>") == said["endoftext_and_padding_id"]
-    assert tokenizer.token_to_id("<|im_start|>") == said["im_start_id"]
-    assert tokenizer.token_to_id("<|im_end|>") == said["im_end_id"]
-    assert tokenizer.token_to_id("[SEG]") == said["seg_token_id"] == tokenizer.get_vocab_size() - 1
+    tokenizer, recorded = read_tokenizer(folder), words()["tokenizer"]
+    assert tokenizer.token_to_id("<|endoftext|>") == recorded["endoftext_and_padding_id"]
+    assert tokenizer.token_to_id("<|im_start|>") == recorded["im_start_id"]
+    assert tokenizer.token_to_id("<|im_end|>") == recorded["im_end_id"]
+    assert tokenizer.token_to_id("[SEG]") == recorded["seg_token_id"] == tokenizer.get_vocab_size() - 1
 
 
 def test_a_saved_tokenizer_gives_the_same_ids(folder, tmp_path):
@@ -47,7 +47,7 @@ def test_a_missing_file_is_named(folder, name):
 @pytest.mark.parametrize(("name", "text"), [("vocab.json", "{"), ("merges.txt", "a b c"), ("tokenizer_config.json", "{}")])
 def test_files_that_are_something_else_are_refused(folder, name, text):
     (folder / name).write_text(text)
-    with pytest.raises(WeightsError, match="no Qwen2 tokenizer"):
+    with pytest.raises(WeightsError, match="does not contain a Qwen2 tokenizer"):
         read_tokenizer(folder)
 
 
@@ -57,5 +57,5 @@ def test_a_token_with_another_id_is_an_error_with_expected_and_got(folder):
     first = min(config["added_tokens_decoder"], key=int)
     config["added_tokens_decoder"]["9999"] = config["added_tokens_decoder"].pop(first)
     path.write_text(json.dumps(config))
-    with pytest.raises(WeightsError, match=r"does not fit: expected id \d+, got \d+"):
+    with pytest.raises(WeightsError, match=r"has the wrong id: expected \d+, got \d+"):
         read_tokenizer(folder)

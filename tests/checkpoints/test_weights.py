@@ -51,7 +51,7 @@ def test_a_loaded_model_equals_one_that_was_built_with_memory(converted):
     with torch.inference_mode():
         ours, theirs = loaded.seg_model.encode(image), plain.seg_model.encode(image)
         assert torch.equal(ours.coarse, theirs.coarse)
-        assert torch.equal(loaded.prompts(states, ours.coarse), plain.prompts(states, theirs.coarse))
+        assert torch.equal(loaded.mask_prompts(states, ours.coarse), plain.mask_prompts(states, theirs.coarse))
     assert not any(buffer.is_meta for buffer in loaded.buffers())
 
 
@@ -72,7 +72,7 @@ def test_a_missing_tensor_is_named(copy):
 
 def test_an_unexpected_tensor_is_named(copy):
     change(copy, "vision.safetensors", lambda tensors: tensors.update({"vision.extra": torch.zeros(1)}))
-    with pytest.raises(WeightsError, match=r"configuration does not: vision\.extra"):
+    with pytest.raises(WeightsError, match=r"configuration does not have: vision\.extra"):
         load_vision(copy)
 
 
@@ -80,7 +80,7 @@ def test_another_shape_is_an_error_with_tensor_expected_and_got(copy):
     name = "vision.mm_projector.mlp.0.bias"
     width = ModelFolder.open(copy).config.language.width
     change(copy, "vision.safetensors", lambda tensors: tensors.update({name: torch.zeros(3)}))
-    with pytest.raises(WeightsError, match=rf"{name} does not fit: expected shape \({width},\), got \(3,\)"):
+    with pytest.raises(WeightsError, match=rf"{name} has the wrong shape: expected \({width},\), got \(3,\)"):
         load_vision(copy)
 
 
@@ -159,9 +159,9 @@ def test_a_shard_that_the_manifest_does_not_know_is_named(copy):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"files": {"a": {}}}', '{"files": {"../a": {"sha256": "", "bytes": 0}}}'])
-def test_a_manifest_that_is_none_is_refused(copy, text):
+def test_an_invalid_manifest_is_refused(copy, text):
     (copy / MANIFEST).write_text(text)
-    with pytest.raises(WeightsError, match="no manifest"):
+    with pytest.raises(WeightsError, match="not a valid manifest"):
         ModelFolder.open(copy).verify()
 
 
@@ -172,7 +172,7 @@ def test_a_folder_without_a_manifest_can_not_be_verified(copy):
 
 
 @pytest.mark.parametrize("index", ["", "[]", "{}", '{"weight_map": 1}', '{"weight_map": {"a": 1}}'])
-def test_an_index_that_is_none_is_refused(copy, index):
+def test_an_invalid_index_is_refused(copy, index):
     (copy / INDEX).write_text(index)
     with pytest.raises(WeightsError):
         ModelFolder.open(copy)
@@ -186,11 +186,11 @@ def test_an_index_can_not_lead_out_of_the_folder(copy, file):
         ModelFolder.open(copy)
 
 
-def test_a_folder_without_tensors_is_no_model_folder(copy, tmp_path):
+def test_a_folder_without_tensors_is_not_a_model_folder(copy, tmp_path):
     (copy / INDEX).unlink()
     with pytest.raises(WeightsError, match=r"neither model\.safetensors"):
         ModelFolder.open(copy)
-    with pytest.raises(WeightsError, match="no model folder"):
+    with pytest.raises(WeightsError, match="not a model folder"):
         ModelFolder.open(tmp_path / "nothing")
 
 

@@ -1,6 +1,7 @@
 """A model folder appears whole or not at all: killed, disturbed, or out of disk."""
 
 import errno
+import os
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,6 @@ import pytest
 
 from tests.commands.running import ROOT, environment
 from tests.goldens_config import convert_goldens
-from virst_cli.checkpoints import safetensors_file
 from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.checkpoints.write_folder import FolderWriter
 from virst_cli.errors import DiskFull, OutputError
@@ -35,22 +35,22 @@ def test_a_failed_conversion_leaves_nothing(tmp_path, monkeypatch):
     def full(handle):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(safetensors_file.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(DiskFull):
         convert_goldens(tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
 
-def test_too_little_room_is_said_before_anything_is_written(tmp_path, monkeypatch):
+def test_too_little_disk_space_is_reported_before_anything_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1_000_000))
-    with pytest.raises(DiskFull, match=r"needs \d\.\d\d GB, 0\.00 GB are free"):
+    with pytest.raises(DiskFull, match=r"needs \d\.\d\d GB, but 0\.00 GB are free"):
         convert_goldens(tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
 
 def test_two_at_once_do_not_mix(tmp_path, monkeypatch):
     """A second conversion to the same place begins while the first one writes."""
-    write = FolderWriter.shard
+    write = FolderWriter.write_shard
     refused: list[str] = []
 
     def with_company(writer, *given):
@@ -61,7 +61,7 @@ def test_two_at_once_do_not_mix(tmp_path, monkeypatch):
             refused[0] = str(caught.value)
         write(writer, *given)
 
-    monkeypatch.setattr(FolderWriter, "shard", with_company)
+    monkeypatch.setattr(FolderWriter, "write_shard", with_company)
     convert_goldens(tmp_path / "out")
     assert "another virst process is writing to" in refused[0]
     ModelFolder.open(tmp_path / "out").verify()
@@ -75,14 +75,14 @@ from pathlib import Path
 from tests.goldens_config import convert_goldens
 from virst_cli.checkpoints.write_folder import FolderWriter
 
-write = FolderWriter.shard
+write = FolderWriter.write_shard
 
 def until_the_third(writer, name, *given):
     write(writer, name, *given)
     if name == "layer-00":
         os.kill(os.getpid(), signal.SIGKILL)
 
-FolderWriter.shard = until_the_third
+FolderWriter.write_shard = until_the_third
 convert_goldens(Path(sys.argv[1]))
 """
 

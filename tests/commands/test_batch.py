@@ -185,7 +185,7 @@ def test_after_kill_9_the_next_batch_continues_and_gives_the_same_masks(
         ("", "holds no jobs"),
         ("path,text\none.mp4,the dog\n", "no column video"),
         ("video,text\none.mp4,the dog\nno.mp4,the dog\n", "line 3: no.mp4 does not exist"),
-        ("video,text\none.mp4,the [SEG] dog\n", "line 2: the sentence holds [seg]"),
+        ("video,text\none.mp4,the [SEG] dog\n", "line 2: the sentence contains [seg]"),
     ],
 )
 def test_a_bad_jobs_file_is_refused_in_one_line_before_any_work(

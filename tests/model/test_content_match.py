@@ -1,9 +1,9 @@
-"""What a sentence wants to see, and where: the term that the SegPrompter of virst-nano adds to its attention."""
+"""Content and place matching: the term that the SegPrompter of virst-nano adds to its attention."""
 
 import pytest
 import torch
 
-from virst_cli.model.fusion import PLACES, WHOLE, ContentMatch, cosines
+from virst_cli.model.fusion import PLACE_COSINES, WHOLE, ContentMatch, cosines
 
 FRAMES, SIDE, WIDTH, LANGUAGE = 6, 8, 16, 12
 STATES = torch.zeros(1, 10, LANGUAGE)  # so that only biases speak
@@ -11,7 +11,7 @@ STATES = torch.zeros(1, 10, LANGUAGE)  # so that only biases speak
 
 @pytest.fixture
 def match() -> ContentMatch:
-    """One that wants nothing in particular."""
+    """One that prefers nothing, with all parameters 0."""
     made = ContentMatch(WIDTH, LANGUAGE, count=2)
     for parameter in made.parameters():
         torch.nn.init.zeros_(parameter)
@@ -29,13 +29,13 @@ def looked_at(match: ContentMatch, grids: torch.Tensor, span: tuple[float, float
 
 def go_there(match: ContentMatch, way: list[tuple[float, float, float]]) -> None:
     """Lets it want a place: for each function of time a row, a column and how much it counts."""
-    down = cosines(SIDE, PLACES)
+    down = cosines(SIDE, PLACE_COSINES)
     with torch.no_grad():
         for part, (row, column, weight) in zip(match.place.bias.view(2, -1), way, strict=True):
             part.copy_(weight * torch.outer(down[int(row)], down[int(column)]).flatten())
 
 
-def test_it_wants_nothing_before_it_is_taught(match: ContentMatch):
+def test_it_prefers_nothing_before_training(match: ContentMatch):
     fresh = ContentMatch(WIDTH, LANGUAGE, count=2)
     assert not fresh.place.weight.any()
     assert not fresh.place.bias.any()
@@ -49,7 +49,7 @@ def test_a_place_is_looked_at_in_every_frame(match: ContentMatch):
     assert (looked_at(match, torch.rand(1, FRAMES, SIDE**2, WIDTH)) == torch.tensor([2, 5])).all()
 
 
-def test_a_place_may_change_with_time_and_a_part_of_the_video_knows_its_time(match: ContentMatch):
+def test_a_place_can_change_over_time_and_a_span_of_the_video_gets_its_own_part(match: ContentMatch):
     go_there(match, [(0, 0, 0.0), (6, 1, 1.0)])  # the second function of time is positive in the first half, then negative
     grids = torch.rand(1, FRAMES, SIDE**2, WIDTH)
     whole = looked_at(match, grids)

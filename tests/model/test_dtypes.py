@@ -1,13 +1,13 @@
-"""Half the bits: how far every stage of the model is from the goldens in each precision, beginning from golden inputs.
+"""How far every stage of the model is from the goldens in each dtype, starting from golden inputs.
 
 Parts are loaded and run as `Segmenter` does it: weights in the precision, but for the norms', under autocast. Whatever the
 precision, tokens merge in float32, SAM2's coarse maps, masks' logits and object pointers come out as float32, and
-memories are rounded to bfloat16, as published. test_precision_end_to_end.py goes from the pixels to the masks.
+memories are rounded to bfloat16, as published. test_dtypes_end_to_end.py goes from the pixels to the masks.
 
 Two stages decide between things that are nearly equal, more nearly here than in a trained model: the weights are random.
 Token merging decides which tokens are alike: rounded ones merge in another order, which is nearly all that `look` is off by.
 Tracking takes one of three masks by their predicted IoU, and none where the object score is below 0: it may decide otherwise
-where the published numbers are closer to each other, or to 0, than is said here. The mask of such a frame is not compared.
+where the published numbers are closer to each other, or to 0, than the limits below. The mask of such a frame is not compared.
 A frame that is tracked is that of the run, among a few whose features are rounded otherwise, that comes nearest to the
 published one; `published_run` says why.
 """
@@ -117,19 +117,19 @@ def test_fusions_agree_with_the_goldens(dtype: torch.dtype, segmenter: Segmenter
             seg = fusion.fuse_seg_tokens(first[f"{case}.seg_embeds"][0].to(dtype), features(first, case)[0])
             close("initial fusion", seg[None], first[f"{case}.output"], dtype, dtype)
         for case in ("T1", "T4", "T8"):
-            prompts = fusion.prompts(second[f"{case}.seg_tokens"].to(dtype), features(second, case)[0])
+            prompts = fusion.mask_prompts(second[f"{case}.seg_tokens"].to(dtype), features(second, case)[0])
             close("SegPrompter", prompts, second[f"{case}.output"], dtype, dtype)
 
 
 @each_precision
 @pytest.mark.parametrize("case", CASES)
 def test_reason_agrees_with_the_goldens(case: str, dtype: torch.dtype, golden_folders: dict[bool, ModelFolder]):
-    said, golden = facts(f"end_to_end/{case}/golden.json"), tensors(f"end_to_end/{case}/golden.safetensors")
-    segmenter = Segmenter(golden_folders[said["initial_fusion"]], device=torch.device("cpu"), dtype=dtype)
+    recorded, golden = facts(f"end_to_end/{case}/golden.json"), tensors(f"end_to_end/{case}/golden.safetensors")
+    segmenter = Segmenter(golden_folders[recorded["initial_fusion"]], device=torch.device("cpu"), dtype=dtype)
     prompt = segmenter.prompt_builder.build(
-        said["expression"], question=said["question_template"], answer=said["answer_template"]
+        recorded["expression"], question=recorded["question_template"], answer=recorded["answer_template"]
     )
-    seg = golden["fused_seg_embeddings"][0] if said["initial_fusion"] else None
+    seg = golden["fused_seg_embeddings"][0] if recorded["initial_fusion"] else None
     with segmenter.parts.language() as language, segmenter.parts.autocast():
         states = pack(golden["visual_tokens"][0].float(), [prompt], language.embed_tokens, seg).seg_states(language)
     close("language model", states, golden["seg_hidden_states"], dtype, dtype)
@@ -137,8 +137,8 @@ def test_reason_agrees_with_the_goldens(case: str, dtype: torch.dtype, golden_fo
 
 @each_precision
 def test_anchors_agree_with_the_goldens(dtype: torch.dtype, segmenter: Segmenter, seg_model: Callable[[int], SegModel]):
-    golden, said = tensors("sam2_anchor.safetensors"), facts("sam2_anchor.json")
-    sam2, file = seg_model(said["sam_image_size"]), GOLDENS / said["frame_file"]
+    golden, recorded = tensors("sam2_anchor.safetensors"), facts("sam2_anchor.json")
+    sam2, file = seg_model(recorded["sam_image_size"]), GOLDENS / recorded["frame_file"]
     with segmenter.parts.autocast():
         own = next(encoded(sam2, [frames_of(file.parent)[int(file.stem)]]))
         given = FrameFeatures(golden["high_res_s0"].to(dtype), golden["high_res_s1"].to(dtype), golden["vision_features"])
@@ -176,9 +176,9 @@ def test_memories_agree_with_the_goldens(dtype: torch.dtype, segmenter: Segmente
 def test_propagated_masks_agree_with_the_goldens(
     clip: str, dtype: torch.dtype, segmenter: Segmenter, seg_model: Callable[[int], SegModel]
 ):
-    golden, said = tensors(f"{clip}/golden.safetensors"), facts(f"{clip}/golden.json")
-    sam2, prompts = seg_model(said["sam_image_size"]), golden["prompts"][:, None].to(dtype)
-    shown, size = masks_of(GOLDENS / clip / "masks"), (said["video_height"], said["video_width"])
+    golden, recorded = tensors(f"{clip}/golden.safetensors"), facts(f"{clip}/golden.json")
+    sam2, prompts = seg_model(recorded["sam_image_size"]), golden["prompts"][:, None].to(dtype)
+    shown, size = masks_of(GOLDENS / clip / "masks"), (recorded["video_height"], recorded["video_width"])
     scores, best = golden["object_score_logits"], golden["predicted_ious"].topk(2).values
 
     def off(run: Propagation) -> dict[str, Tensor]:
@@ -197,10 +197,10 @@ def test_propagated_masks_agree_with_the_goldens(
 
     def runs() -> Iterator[list[Tracked]]:
         maps = list(encoded(sam2, frames_of(GOLDENS / clip / "frames")))
-        of_anchor = dict(zip(said["anchors"], prompts, strict=True))
+        of_anchor = dict(zip(recorded["anchors"], prompts, strict=True))
         for seed in range(ROUNDINGS):
             features = [*map(rounding(seed, dtype), maps)]
-            yield propagated(sam2, features.__getitem__, said["frames"], of_anchor).tracked
+            yield propagated(sam2, features.__getitem__, recorded["frames"], of_anchor).tracked
 
     with segmenter.parts.autocast():
         ours = Propagation(nearest(runs(), used))

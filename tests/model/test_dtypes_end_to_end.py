@@ -56,13 +56,15 @@ def test_bfloat16_stays_close_from_the_pixels_to_the_masks(
     golden_folders: dict[bool, ModelFolder],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    said, golden = facts(f"end_to_end/{case}/golden.json"), tensors(f"end_to_end/{case}/golden.safetensors")
-    segmenter = Watched(golden_folders[said["initial_fusion"]], device=torch.device("cpu"), dtype=torch.bfloat16, faithful=True)
+    recorded, golden = facts(f"end_to_end/{case}/golden.json"), tensors(f"end_to_end/{case}/golden.safetensors")
+    segmenter = Watched(
+        golden_folders[recorded["initial_fusion"]], device=torch.device("cpu"), dtype=torch.bfloat16, faithful=True
+    )
     plan = Plan(
-        tuple(said["vlm_frame_indices_f"]),
-        tuple(said["sam_positions_s"]),
-        question=said["question_template"],
-        answer=said["answer_template"],
+        tuple(recorded["vlm_frame_indices_f"]),
+        tuple(recorded["sam_positions_s"]),
+        question=recorded["question_template"],
+        answer=recorded["answer_template"],
     )
     asked: dict[int, list[Tensor]] = {}
     begin = Tracker.begin_chunk
@@ -72,15 +74,15 @@ def test_bfloat16_stays_close_from_the_pixels_to_the_masks(
         begin(tracker, features, prompts)
 
     monkeypatch.setattr(Tracker, "begin_chunk", begin_chunk)
-    frames = [Frame(number, float(number), rgb) for number, rgb in enumerate(frames_of(GOLDENS / said["frames_folder"]))]
+    frames = [Frame(number, float(number), rgb) for number, rgb in enumerate(frames_of(GOLDENS / recorded["frames_folder"]))]
     published = masks_of(GOLDENS / "end_to_end" / case / "masks")
     tried = []
     for seed in range(ROUNDINGS):  # one run must meet all bounds
         if tokens == "published":
             segmenter.tokens = golden["visual_tokens"][0].float()
         with rounded_otherwise(seed, torch.bfloat16):
-            answers = list(segmenter.stream(frames, [said["expression"]], expected=len(frames), plan=plan))
-        prompts = torch.stack([asked[frame][0] for frame in said["anchor_frames"]], dim=2)
+            answers = list(segmenter.stream(frames, [recorded["expression"]], expected=len(frames), plan=plan))
+        prompts = torch.stack([asked[frame][0] for frame in recorded["anchor_frames"]], dim=2)
         scores = torch.tensor([answer.scores[0] for answer in answers])
         masks = torch.from_numpy(np.stack([answer.masks[0] for answer in answers]))
         found = (

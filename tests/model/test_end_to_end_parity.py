@@ -38,23 +38,23 @@ CASES = sorted(path.parent.name for path in (GOLDENS / "end_to_end").glob("*/gol
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_video_and_a_sentence_give_the_published_masks(case, load: Callable[..., Virst], agree, overlap):
-    file, said = f"end_to_end/{case}/golden.safetensors", facts(f"end_to_end/{case}/golden.json")
+    file, recorded = f"end_to_end/{case}/golden.safetensors", facts(f"end_to_end/{case}/golden.json")
     golden = tensors(file)
-    model = load(initial_fusion=said["initial_fusion"])
-    frames = frames_of(GOLDENS / said["frames_folder"])
+    model = load(initial_fusion=recorded["initial_fusion"])
+    frames = frames_of(GOLDENS / recorded["frames_folder"])
     prompt = PromptBuilder(read_tokenizer(CHECKPOINT / "tokenizer")).build(
-        said["expression"], question=said["question_template"], answer=said["answer_template"]
+        recorded["expression"], question=recorded["question_template"], answer=recorded["answer_template"]
     )
-    assert list(prompt.ids) == said["input_ids"]
+    assert list(prompt.ids) == recorded["input_ids"]
 
     # look: the vision tower's frames are bicubic, the fusions' bilinear
-    chosen = said["vlm_frame_indices_f"]
+    chosen = recorded["vlm_frame_indices_f"]
     size = model.config.vision.image_size
     visual_frames = torch.stack([to_square(frames[number], size) for number in chosen])
-    fusion_frames = [frames[chosen[position]] for position in said["sam_positions_s"]]
+    fusion_frames = [frames[chosen[position]] for position in recorded["sam_positions_s"]]
     seg_model = model.fusion.seg_model
     coarse = torch.cat([features.coarse for features in encoded(seg_model, fusion_frames, bilinear=True)])
-    stride = said["vision_features_stride"]
+    stride = recorded["vision_features_stride"]
     visual = golden["visual_tokens"]
     agree(
         file,
@@ -69,22 +69,22 @@ def test_a_video_and_a_sentence_give_the_published_masks(case, load: Callable[..
     # reason
     embeddings = model.language_model.embed_tokens(torch.full((10,), prompt.seg_token))
     agree(file, "seg_input_embeddings", embeddings[None], golden["seg_input_embeddings"])
-    if said["initial_fusion"]:
+    if recorded["initial_fusion"]:
         fused = model.fusion.fuse_seg_tokens(embeddings, coarse)
         agree(file, "fused_seg_embeddings", fused[None], golden["fused_seg_embeddings"])
     states = model.seg_states(visual_frames, [prompt], coarse)
     agree(file, "seg_hidden_states", states, golden["seg_hidden_states"])
 
     # fuse
-    prompts = model.fusion.prompts(states, coarse)  # 1,10,T,C
-    anchor_prompts = prompts[:, :, said["anchor_time_indices_c"]]
+    prompts = model.fusion.mask_prompts(states, coarse)  # 1,10,T,C
+    anchor_prompts = prompts[:, :, recorded["anchor_time_indices_c"]]
     agree(file, "seg_prompter_output", prompts, golden["seg_prompter_output"])
     agree(file, "anchor_prompts", anchor_prompts, golden["anchor_prompts"])
 
     # anchor and propagate: bicubic again
-    of_anchor = dict(zip(said["anchor_frames"], anchor_prompts.unbind(2), strict=True))
+    of_anchor = dict(zip(recorded["anchor_frames"], anchor_prompts.unbind(2), strict=True))
     low, masks = golden["low_res_logits_strided"], masks_of(GOLDENS / "end_to_end" / case / "masks")
-    every, video_size = said["low_res_stride"], frames[0].shape[:2]
+    every, video_size = recorded["low_res_stride"], frames[0].shape[:2]
     features = list(encoded(seg_model, frames))
 
     def runs() -> Iterator[list[Tracked]]:
@@ -102,4 +102,4 @@ def test_a_video_and_a_sentence_give_the_published_masks(case, load: Callable[..
     agree(file, "object_pointers", ours.pointers(), golden["object_pointers"], FOLLOWING)
     agree(file, "predicted_ious", ours.ious(), golden["predicted_ious"], FOLLOWING)
     overlap(file, ours.masks(video_size), masks)
-    assert ours.masks(video_size).sum((1, 2)).tolist() == pytest.approx(said["foreground_pixels"], rel=1e-3)
+    assert ours.masks(video_size).sum((1, 2)).tolist() == pytest.approx(recorded["foreground_pixels"], rel=1e-3)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from tests.goldens_config import tensors
-from virst_cli.model.fusion import Looking
+from virst_cli.model.fusion import QueriesAndKeys
 
 FIRST, SECOND = "initial_fusion.safetensors", "seg_prompter.safetensors"
 
@@ -34,18 +34,18 @@ def test_seg_embeddings_see_the_frames_as_published(case, model, agree):
 def test_seg_states_become_the_published_prompts(case, model, agree):
     golden = tensors(SECOND)
     prompter, states, maps = model.fusion.seg_prompter, golden[f"{case}.seg_tokens"], features(golden, case)
-    grids = prompter.look(maps)
+    grids = prompter.grids(maps)
     memory = golden[f"{case}.memory"]
     agree(SECOND, f"{case}.memory", grids.flatten(1, 2)[:, : memory.shape[1]], memory)
 
     seen: list[Tensor] = []
     after: list[Tensor] = []
     hook = prompter.decoder[0].register_forward_hook(lambda module, inputs, output: after.append(output[0]))
-    looked: list[Looking] = []
-    seen.append(prompter.prompts(states, grids, looked))
+    looked: list[QueriesAndKeys] = []
+    seen.append(prompter.mask_prompts(states, grids, looked))
     hook.remove()
     agree(SECOND, f"{case}.output", seen[0], golden[f"{case}.output"])
-    agree(SECOND, f"{case}.output", model.fusion.prompts(states, maps[0]), golden[f"{case}.output"])
+    agree(SECOND, f"{case}.output", model.fusion.mask_prompts(states, maps[0]), golden[f"{case}.output"])
     if f"{case}.after_layer0" in golden:
         layer0 = golden[f"{case}.after_layer0"]
         agree(SECOND, f"{case}.after_layer0", after[0].view(layer0.shape), layer0)
@@ -58,6 +58,6 @@ def test_many_sentences_get_the_prompts_that_each_gets_alone(model):
     golden = tensors(SECOND)
     maps = features(golden, "T4")[0]
     states = torch.cat([golden["T4.seg_tokens"], golden["T8.seg_tokens"]])
-    together = model.fusion.prompts(states, maps)
-    alone = torch.cat([model.fusion.prompts(state[None], maps) for state in states])
+    together = model.fusion.mask_prompts(states, maps)
+    alone = torch.cat([model.fusion.mask_prompts(state[None], maps) for state in states])
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)

@@ -9,12 +9,12 @@ FILE = "inputs_embeds.safetensors"
 
 
 def test_the_language_model_reads_and_answers_as_published(model, agree):
-    golden, said = tensors(FILE), facts("inputs_embeds.json")
+    golden, recorded = tensors(FILE), facts("inputs_embeds.json")
     prompt = PromptBuilder(read_tokenizer(CHECKPOINT / "tokenizer")).build(
-        said["expression"], question=said["question_template"], answer=said["answer_template"]
+        recorded["expression"], question=recorded["question_template"], answer=recorded["answer_template"]
     )
-    assert list(prompt.ids) == said["input_ids"]
-    assert prompt.placeholder == said["placeholder_index"]
+    assert list(prompt.ids) == recorded["input_ids"]
+    assert prompt.placeholder == recorded["placeholder_index"]
     frames = tensors("vision_tower.safetensors")["clips"].float().flatten(0, 1)
 
     visual = model.vision(frames)
@@ -24,7 +24,7 @@ def test_the_language_model_reads_and_answers_as_published(model, agree):
     hidden = model.language_model(packed.embeddings[None], packed.positions[None], packed.mask[None])
     hook.remove()
 
-    assert packed.seg_places[0].tolist() == said["seg_positions_after_insertion"]
+    assert packed.seg_places[0].tolist() == recorded["seg_positions_after_insertion"]
     agree(FILE, "visual_tokens", visual[None], golden["visual_tokens"])
     agree(FILE, "inputs_embeds", packed.embeddings[None], golden["inputs_embeds"])
     agree(FILE, "hidden_after_layer0", layers[0], golden["hidden_after_layer0"])

@@ -20,10 +20,10 @@ def qwen2() -> PromptBuilder:
 
 
 def test_every_prompt_case_has_exactly_the_published_ids(qwen2):
-    said = facts("prompts.json")
-    assert qwen2.seg_token == said["seg_token_id"]
-    assert said["placeholder_id"] == VISUAL
-    for expression in said["expressions"]:
+    recorded = facts("prompts.json")
+    assert qwen2.seg_token == recorded["seg_token_id"]
+    assert recorded["placeholder_id"] == VISUAL
+    for expression in recorded["expressions"]:
         assert qwen2.normalise(expression["expression"]) == expression["normalised"]
         questions = {"short": SHORT_QUESTIONS, "long": LONG_QUESTIONS}[expression["template_family"]]
         for case in expression["cases"]:
@@ -82,7 +82,7 @@ def test_a_sentence_with_a_control_token_is_refused_by_name(token):
     ("sentence", "says"),
     [("", "empty"), (" \n", "empty"), ("a\0b", "control characters"), ("x" * (MAX_SENTENCE_LENGTH + 1), "1001")],
 )
-def test_what_can_not_be_asked_says_why(sentence, says):
+def test_an_invalid_sentence_is_refused_with_the_reason(sentence, says):
     with pytest.raises(SentenceError, match=says):
         TINY.build(sentence)
 
@@ -100,7 +100,7 @@ def test_a_tokenizer_file_without_seg_is_refused(tmp_path):
     with pytest.raises(WeightsError, match=r"\[SEG\]"):
         PromptBuilder.from_file(path)
     path.write_text("no json")
-    with pytest.raises(WeightsError, match="no tokenizer"):
+    with pytest.raises(WeightsError, match="is not a tokenizer"):
         PromptBuilder.from_file(path)
 
 

@@ -110,17 +110,17 @@ def test_masks_become_the_published_memory(seg_model, features, agree):
 @pytest.mark.parametrize("clip", ["propagation_12", "propagation_40"])
 def test_a_clip_is_propagated_as_published(clip, small_seg_model, agree, overlap):
     file = f"{clip}/golden.safetensors"
-    golden, said = tensors(file), facts(f"{clip}/golden.json")
-    seg_model = small_seg_model(said["sam_image_size"])
+    golden, recorded = tensors(file), facts(f"{clip}/golden.json")
+    seg_model = small_seg_model(recorded["sam_image_size"])
     features = list(encoded(seg_model, frames_of(GOLDENS / clip / "frames")))
     conditioned, chosen = {}, {}
     spy(seg_model, conditioned, chosen)
-    prompts = dict(zip(said["anchors"], golden["prompts"][:, None], strict=True))
-    masks, size = masks_of(GOLDENS / clip / "masks"), (said["video_height"], said["video_width"])
+    prompts = dict(zip(recorded["anchors"], golden["prompts"][:, None], strict=True))
+    masks, size = masks_of(GOLDENS / clip / "masks"), (recorded["video_height"], recorded["video_width"])
 
     def runs() -> Iterator[list[tuple[Tracked, Tensor | None]]]:
         for rounded in map(rounding, range(ROUNDINGS)):
-            run = propagated(seg_model, [*map(rounded, features)].__getitem__, said["frames"], prompts)
+            run = propagated(seg_model, [*map(rounded, features)].__getitem__, recorded["frames"], prompts)
             yield [(seen, conditioned.get(frame)) for frame, seen in enumerate(run.tracked)]
 
     def used(run: list[tuple[Tracked, Tensor | None]]) -> Tensor:
@@ -150,10 +150,10 @@ def test_a_clip_is_propagated_as_published(clip, small_seg_model, agree, overlap
         agree(file, "memory_features_bf16", ours.memories(), golden["memory_features_bf16"], tolerance=8e-3)
     assert chosen == {
         int(frame): (tokens["total"], tokens["object_pointer_tokens"])
-        for frame, tokens in said["memory_tokens_per_frame"].items()
+        for frame, tokens in recorded["memory_tokens_per_frame"].items()
     }
     overlap(file, ours.masks(size), masks)
-    assert ours.masks(size).sum((1, 2)).tolist() == pytest.approx(said["foreground_pixels"], rel=1e-3)
+    assert ours.masks(size).sum((1, 2)).tolist() == pytest.approx(recorded["foreground_pixels"], rel=1e-3)
 
 
 def spy(seg_model, conditioned: dict, tokens: dict) -> None:
@@ -178,8 +178,8 @@ def spy(seg_model, conditioned: dict, tokens: dict) -> None:
 
 def test_a_second_prompt_on_a_frame_gets_the_first_answer_as_mask_prompt(small_seg_model, agree, overlap):
     file = "propagation_1/golden.safetensors"
-    golden, said = tensors(file), facts("propagation_1/golden.json")
-    seg_model = small_seg_model(said["sam_image_size"])
+    golden, recorded = tensors(file), facts("propagation_1/golden.json")
+    seg_model = small_seg_model(recorded["sam_image_size"])
     frames = frames_of(GOLDENS / "propagation_1" / "frames")
     features = next(encoded(seg_model, frames))
     first = seg_model.anchor(features, golden["prompts"][:1])

@@ -60,13 +60,13 @@ def test_every_round_of_token_merging_gives_the_published_tokens_in_the_publishe
         tokens = per_frame.flatten(0, 1)[None] if case.startswith("video") else per_frame
     else:
         tokens = tensors(TOWER)["clips_tokens"]
-    said = words()["projector"]["removed_per_round_" + case.split("_")[0]]
-    assert schedule(tokens.shape[1], projector.config.merged_tokens) == said
+    recorded = words()["projector"]["removed_per_round_" + case.split("_")[0]]
+    assert schedule(tokens.shape[1], projector.config.merged_tokens) == recorded
     assert projector.merge(tokens).shape[1] == projector.config.merged_tokens
 
     agree(MERGING, f"{case}.mlp_output", projector(tokens), golden[f"{case}.mlp_output"])
     sizes = tokens.new_ones(*tokens.shape[:2], 1)
-    for number, remove in enumerate(said):
+    for number, remove in enumerate(recorded):
         tokens, sizes = merge_round(tokens, sizes, remove, projector.config.merging_heads)
         agree(MERGING, f"{case}.round{number}.tokens", tokens, golden[f"{case}.round{number}.tokens"])
         assert torch.equal(sizes, golden[f"{case}.round{number}.sizes"])

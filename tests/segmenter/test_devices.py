@@ -74,7 +74,7 @@ def test_look_reason_fuse_anchor_and_propagate_stay_on_the_device(prompts, parts
     seg = fusion.fuse_seg_tokens(language.embed_tokens(torch.full((10,), 3, device="cuda")), coarse)
     states = pack(visual, prompts, language.embed_tokens, seg).seg_states(language)
     assert (states.device.type, tuple(states.shape)) == ("cuda", (2, 10, SMALL.language.width))
-    asked = fusion.prompts(states, coarse)
+    asked = fusion.mask_prompts(states, coarse)
     tracker = Tracker(fusion.seg_model, 8)
     tracker.begin_chunk(dict(enumerate(features)), {0: [asked[:, :, 0]], 7: [asked[:, :, 7]]})
     for frame in range(8):

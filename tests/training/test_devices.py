@@ -10,9 +10,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 from tests.segmenter.test_devices import moved
 from virst_cli.model.config import VIRST_NANO
 from virst_cli.model.prompt import PromptBuilder
-from virst_cli.training.batch import Batch
 from virst_cli.training.data import WorldClips
 from virst_cli.training.recipe import RECIPE, TUNE
+from virst_cli.training.training_batch import TrainingBatch
 from virst_cli.training.vocabulary import word_tokenizer
 from virst_cli.training.world_teacher import WorldTeacher, from_nothing
 from virst_cli.world import vocabulary
@@ -24,7 +24,7 @@ def prompts() -> PromptBuilder:
 
 
 @pytest.fixture(scope="module")
-def batch(prompts) -> Batch:
+def batch(prompts) -> TrainingBatch:
     return WorldClips(prompts, 128)([(1,)], clips=2, frames=8, sentences=2)
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from virst_cli.errors import UsageError
 from virst_cli.world import COLOURS, EVENTS, KINDS, SIZES, STATES, TYPES, Clip, Event, make_clip
-from virst_cli.world.render import _background, draw_frames
+from virst_cli.world.render import _background, render_scene
 from virst_cli.world.scene import Actor, draw_scene
 from virst_cli.world.sprites import PHASES, sprite
 from virst_cli.world.things import STILL, Thing
@@ -69,8 +69,8 @@ def test_the_mask_is_where_the_sprite_is() -> None:
     for _ in range(20):
         actors = draw_scene(rng, frames=8, width=128, height=128)
         seed = int(rng.integers(1 << 30))
-        frames, ids = draw_frames(np.random.default_rng(seed), actors, times=range(8), width=128, height=128)
-        empty, nothing = draw_frames(np.random.default_rng(seed), [], times=range(8), width=128, height=128)
+        frames, ids = render_scene(np.random.default_rng(seed), actors, times=range(8), width=128, height=128)
+        empty, nothing = render_scene(np.random.default_rng(seed), [], times=range(8), width=128, height=128)
         changed = (frames != empty).any(axis=-1)
         assert not nothing.any()
         assert changed[ids > 0].mean() > 0.99  # a pixel may happen to have the background's colour
@@ -102,7 +102,7 @@ def test_who_stands_lower_covers_the_others_and_their_masks_do_not_overlap() -> 
 
     near, far = still("box", "red", 60, 80), still("ball", "blue", 50, 60)
     for actors in ([near, far], [far, near]):
-        frames, ids = draw_frames(np.random.default_rng(0), actors, times=range(1), width=128, height=128)
+        frames, ids = render_scene(np.random.default_rng(0), actors, times=range(1), width=128, height=128)
         box = sprite("box", "red", 0, 60, False).solid
         assert np.array_equal(ids[0, 50:110, 30:90] == actors.index(near) + 1, box)
         ball = ids[0] == actors.index(far) + 1

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from virst_cli.world import Clip
-from virst_cli.world.motion import Trajectory, events_of, move
+from virst_cli.world.motion import ThingMotion, events_of, move
 from virst_cli.world.scene import order_margin
 from virst_cli.world.things import ABSENT, AIR, LEFT, RIGHT, STILL, Event
 
 
-def _motion(role: str, seed: int, side: int = 60) -> Trajectory:
+def _motion(role: str, seed: int, side: int = 60) -> ThingMotion:
     return move(np.random.default_rng(seed), role, frames=8, width=128, side=side, unit=1.0)
 
 

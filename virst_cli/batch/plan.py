@@ -7,7 +7,7 @@ from typing import Any
 
 from virst_cli.batch.jobs_file import JobRow, read_rows
 from virst_cli.batch.run_folders import run_folders
-from virst_cli.checkpoints.find import choose_model, find_model
+from virst_cli.checkpoints.find import find_model, name_for_workers
 from virst_cli.errors import SentenceError
 from virst_cli.files.shown import shown
 from virst_cli.model.prompt import PromptBuilder
@@ -118,7 +118,7 @@ def plan_batch(jobs: Path, settings: BatchSettings) -> BatchPlan:
         except SentenceError as error:
             raise SentenceError(f"{shown(jobs)}, line {row.line}: {error}") from None
         unknown.update(dict.fromkeys(prompt_builder.unknown_words(row.text)))
-    return BatchPlan(tuple(_tasks(rows, settings.output)), settings, _portable_name(settings.model), tuple(unknown))
+    return BatchPlan(tuple(_tasks(rows, settings.output)), settings, name_for_workers(settings.model), tuple(unknown))
 
 
 def _tasks(rows: Sequence[JobRow], output: Path) -> list[Task]:
@@ -135,12 +135,3 @@ def _tasks(rows: Sequence[JobRow], output: Path) -> list[Task]:
 def _absolute(path: Path) -> Path:
     """The same absolute path for all ways to write it. A link to a file counts as another video, because its name differs."""
     return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
-
-
-def _portable_name(model: str | None) -> str:
-    """The model as other machines can find it: a folder as an absolute path, else a name.
-
-    None becomes the name of the best model that is installed here, because other machines may have others.
-    """
-    chosen = choose_model(model)
-    return str(chosen.path.absolute()) if model is not None and Path(model).is_dir() else chosen.name

@@ -65,7 +65,7 @@ class FourAnnotators:
         scores = np.zeros_like(self._sums)
         for annotator in range(ANNOTATORS):
             described = [masks[self._positions[ANNOTATORS * number + annotator]] for number in range(self._objects)]
-            merged = merge(described, labels.shape)
+            merged = merge_masks(described, labels.shape)
             for proposal in range(scores.shape[1]):
                 prediction = (merged == proposal + 1) & scored
                 for true in range(self._true):
@@ -73,7 +73,7 @@ class FourAnnotators:
         return masks, scores
 
 
-def merge(masks: FrameMasks, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def merge_masks(masks: FrameMasks, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Masks (H, W) as labels (H, W): 0 for background, else 1 + the position of the first mask that has the pixel."""
     labels = np.zeros(shape, np.uint8)
     for number in range(len(masks), 0, -1):

@@ -5,7 +5,6 @@ Nothing heavy is imported before a model is opened, because a choice of model is
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from virst_cli.bench.mask_sources import Model
@@ -58,12 +57,10 @@ class BenchModel:
 
     def for_workers(self) -> "BenchModel":
         """The same choice for other processes: a folder by its absolute path, and the best model here by its name."""
-        from virst_cli.checkpoints.find import choose_model, find_model
+        from virst_cli.checkpoints.find import find_model, name_for_workers
 
         find_model(self.model)  # downloads it if it has to be
-        chosen = choose_model(self.model)
-        is_folder = self.model is not None and Path(self.model).is_dir()
-        return replace(self, model=str(chosen.path.absolute()) if is_folder else chosen.name)
+        return replace(self, model=name_for_workers(self.model))
 
     def open(self, device: str) -> OpenedModel:
         """Opens the model on a device, which is named as `--device` takes it. Raises what `virst_cli.load` raises."""

@@ -21,6 +21,7 @@ from virst_cli.bench.selection import select_videos
 from virst_cli.engines import Engine
 from virst_cli.errors import VirstError
 from virst_cli.files.shown import shown
+from virst_cli.stages import OnProgress
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class StoreWorker:
     open_model: Callable[[str], OpenedModel]
     store: Path
 
-    def __call__(self, device: str) -> Callable[[int, Callable[[str, int, int], None]], VideoResult]:
+    def __call__(self, device: str) -> Callable[[int, OnProgress], VideoResult]:
         """Opens the model and the store, and returns the work on a video, which takes its number.
 
         Raises `OutputError` if the store holds masks that this worker would not make, because of another GPU for example.
@@ -60,11 +61,11 @@ class StoreWorker:
         opened = self.open_model(device)
         open_store(self.store, self.dataset, opened.made_by)
 
-        def work(index: int, report: Callable[[str, int, int], None]) -> VideoResult:
+        def work(index: int, on_progress: OnProgress) -> VideoResult:
             sample, answers = self.dataset[index], ModelMasks(opened.model)
             with closing(CachedMasks(answers, self.store).masks(sample)) as masks:  # type: ignore[type-var]  # a generator
                 for frame, _ in enumerate(masks, start=1):
-                    report("frames", frame, len(sample.frame_names))
+                    on_progress("frames", frame, len(sample.frame_names))
             shuffled = [] if sample.objects is None else shuffled_scores(self.dataset, index, opened.model)
             return VideoResult(answers.frames, answers.seconds, tuple(answers.missing), tuple(shuffled))
 

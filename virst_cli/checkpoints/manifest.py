@@ -1,4 +1,4 @@
-"""The files of a model folder, and manifest.json, which has the sha256 and size of each: one flipped byte is found, and named."""
+"""Writes and checks manifest.json, which has the sha256 and size of every file of a model folder."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ READ_BYTES = 1 << 20  # bytes read at a time
 
 
 def sha256(path: Path) -> str:
-    """Of a file, as hexadecimal digits; read a piece at a time."""
+    """The sha256 of a file, as hexadecimal digits. The file is read a piece at a time."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(READ_BYTES):
@@ -27,7 +27,11 @@ def sha256(path: Path) -> str:
 
 
 def manifest_text(folder: Path, *, name: str, source: Mapping[str, Any]) -> str:
-    """The text of manifest.json for the files that are in `folder` now. `source`: what the model was made from."""
+    """The text of manifest.json for the files that are in a folder now.
+
+    name: of the model.
+    source: what the model was made from, for people.
+    """
     files = {
         path.name: {"sha256": sha256(path), "bytes": path.stat().st_size}
         for path in sorted(folder.iterdir())
@@ -37,7 +41,7 @@ def manifest_text(folder: Path, *, name: str, source: Mapping[str, Any]) -> str:
 
 
 def verify_folder(folder: Path) -> None:
-    """Compare every file with manifest.json. Raises WeightsError naming the file, what was expected and what was found."""
+    """Compares every file with manifest.json. Raises WeightsError naming the file, what was expected and what was found."""
     listed = listed_files(folder)
     for name, facts in listed.items():
         path = folder / name
@@ -52,12 +56,12 @@ def verify_folder(folder: Path) -> None:
 
 
 def weight_sums(folder: Path) -> dict[str, str]:
-    """File name -> sha256 of everything that decides about a model's answers, as the manifest has it."""
+    """File name -> sha256 of every file that a model's masks depend on, as the manifest has it."""
     return {name: facts["sha256"] for name, facts in listed_files(folder).items() if not name.endswith(".md")}
 
 
 def listed_files(folder: Path) -> dict[str, dict[str, Any]]:
-    """File name -> {"sha256", "bytes"}, as the manifest has it. Raises WeightsError when there is none."""
+    """File name -> {"sha256", "bytes"}, as the manifest has it. Raises WeightsError for a missing or invalid manifest."""
     path = folder / MANIFEST
     try:
         files: dict[str, dict[str, Any]] = json.loads(path.read_text())["files"]
@@ -66,6 +70,6 @@ def listed_files(folder: Path) -> dict[str, dict[str, Any]]:
                 raise ValueError(f"entry {name!r}")
         return files
     except FileNotFoundError:
-        raise WeightsError(f"{folder} has no {MANIFEST}; it can't be verified") from None
+        raise WeightsError(f"{folder} has no {MANIFEST} and can't be verified; {repair_hint(folder)}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise WeightsError(f"{path} is no manifest ({error}); {repair_hint(folder)}") from None
+        raise WeightsError(f"{path} is not a valid manifest ({error}); {repair_hint(folder)}") from None

@@ -1,8 +1,8 @@
-"""Layers that are copied ahead of use, for accelerators: while one works, the next is read and copied.
+"""Prefetches decoder layers to an accelerator: while one layer works, the next is read and copied.
 
-A thread reads a layer from the memory-mapped files into pinned memory, from where the device fetches it by itself, on a second
-stream. Two layers are on the device at most, whose memory is used again and again; the other one is filled only when it has
-done its work. Reading 466 MB takes about as long as the layer's work, so neither waits for the other for long.
+A thread reads a layer from the memory-mapped files into pinned memory, from where the device copies it by itself, on a second
+stream. At most two layers are on the device. Their memory is reused: a layer is overwritten only when its work is done. Reading
+466 MB takes about as long as the layer's work, so neither waits long for the other.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,46 +16,46 @@ from torch import Tensor, nn
 from virst_cli.checkpoints.weights import ModelFolder, parameters_on_meta
 from virst_cli.model.language import decoder_layer
 
-SLOTS = 2  # layers on the device
+SLOTS = 2  # layers on the device at the same time
 
 
-class Lane:
-    """The copies, in a stream of their own; on the CPU, which has no streams, they are done when they return."""
+class CopyStream:
+    """The stream that copies run on, beside the stream of the work. A CPU has no streams: a copy is done when it returns."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self._stream = None if device.type == "cpu" else torch.Stream(device=device)
 
     def enter(self) -> None:
-        """What this thread does from now on belongs to the lane."""
+        """Makes this the current stream of the calling thread."""
         if self._stream is not None:
             torch.accelerator.set_stream(self._stream)
 
-    def mark(self) -> Any:
-        """A point in the work that the calling thread has asked the device for; None where that is done already."""
+    def record_event(self) -> Any:
+        """An event behind the work that the calling thread has queued so far; None on a CPU, where that work is done already."""
         return None if self._stream is None else torch.accelerator.current_stream(self.device).record_event()
 
-    def after(self, mark: Any) -> None:
-        """Copies from now on begin when that work is done."""
-        if self._stream is not None and mark is not None:
-            self._stream.wait_event(mark)
+    def wait_for(self, event: Any) -> None:
+        """Lets later copies start only when the work before an event is done."""
+        if self._stream is not None and event is not None:
+            self._stream.wait_event(event)
 
     def finish(self) -> None:
-        """Waits for the copies."""
+        """Waits until all copies are done."""
         if self._stream is not None:
             self._stream.synchronize()
 
 
 @dataclass
 class Slot:
-    """Room for one layer on the device. used: the mark behind the last work with it, or with what lay there before."""
+    """Memory for one layer on the device. used: an event behind the last work that read this memory."""
 
     layer: nn.Module
     used: Any = None
 
 
 class PrefetchedLayers:
-    """The decoder layers in order, as often as they are asked for."""
+    """The decoder layers in order, copied ahead of use. It can be iterated over any number of times."""
 
     def __init__(
         self,
@@ -64,41 +64,45 @@ class PrefetchedLayers:
         *,
         device: torch.device,
         dtype: torch.dtype,
-        passed: Callable[[int], None] = lambda done: None,
+        on_layer: Callable[[int], None] = lambda done: None,
     ) -> None:
-        """prefix: of the layers' tensors, up to their numbers; passed: hears before every layer how many are done."""
-        self.folder, self.prefix, self.device, self.dtype, self.passed = folder, prefix, device, dtype, passed
+        """Copies nothing yet.
+
+        prefix: of the names of the layers' tensors, up to the number of the layer.
+        on_layer: called before every layer with the number of layers that are done.
+        """
+        self.folder, self.prefix, self.device, self.dtype, self.on_layer = folder, prefix, device, dtype, on_layer
 
     def __iter__(self) -> Iterator[nn.Module]:
         layers = self.folder.config.language.layers
-        lane = Lane(self.device)
-        slots = [Slot(self._room(), used=lane.mark()) for _ in range(min(SLOTS, layers))]
+        copies = CopyStream(self.device)
+        slots = [Slot(self._empty_layer(), used=copies.record_event()) for _ in range(min(SLOTS, layers))]
         pinned = self.device.type != "cpu"
         host = {
             name: torch.empty(tensor.shape, dtype=self.dtype, pin_memory=pinned)
             for name, tensor in slots[0].layer.state_dict().items()
         }
-        with ThreadPoolExecutor(1, "layers", lane.enter) as reader:  # a pass that is given up waits for the copy under way
-            coming = reader.submit(self._fill, slots[0], host, lane, 0)
+        with ThreadPoolExecutor(1, "layers", copies.enter) as reader:  # a pass that ends early waits for the running copy
+            upcoming = reader.submit(self._fill, slots[0], host, copies, 0)
             for number in range(layers):
-                slot = coming.result()
+                slot = upcoming.result()
                 if number + 1 < layers:
-                    coming = reader.submit(self._fill, slots[(number + 1) % SLOTS], host, lane, number + 1)
-                self.passed(number)
+                    upcoming = reader.submit(self._fill, slots[(number + 1) % SLOTS], host, copies, number + 1)
+                self.on_layer(number)
                 yield slot.layer
-                slot.used = lane.mark()
+                slot.used = copies.record_event()
 
-    def _room(self) -> nn.Module:
+    def _empty_layer(self) -> nn.Module:
         with parameters_on_meta():
             layer: nn.Module = decoder_layer(self.folder.config.language).requires_grad_(False)
         return layer.to(self.dtype).to_empty(device=self.device)
 
-    @torch.inference_mode()  # which no thread inherits
-    def _fill(self, slot: Slot, host: dict[str, Tensor], lane: Lane, number: int) -> Slot:
-        """Reads a layer and has it copied; returns when it is there, and the host's memory may be used again."""
+    @torch.inference_mode()  # new threads do not inherit it
+    def _fill(self, slot: Slot, host: dict[str, Tensor], copies: CopyStream, number: int) -> Slot:
+        """Reads a layer and copies it to a slot. Returns when it is there and the host's memory may be overwritten."""
         self.folder.copy_to(host, f"{self.prefix}{number}.")
-        lane.after(slot.used)
+        copies.wait_for(slot.used)
         for name, tensor in slot.layer.state_dict().items():
             tensor.copy_(host[name], non_blocking=True)
-        lane.finish()
+        copies.finish()
         return slot

@@ -1,6 +1,6 @@
-"""The table of models that are known by name: where their parts are, and what makes sure that they are the right ones.
+"""The published models by name: where their parts are, and the sha256 that shows that they are the right ones.
 
-A commit or sha256 that stands here is compared before anything is used. One that does not stand here is not known to us: it is
+A commit or sha256 in this table is compared before anything is used. One that is missing here is not known beforehand: it is
 recorded at the first download (trust on first use, see pins.py) and compared from then on.
 """
 
@@ -12,7 +12,7 @@ from virst_cli.model.config import VIRST_7B, VirstConfig
 
 @dataclass(frozen=True)
 class HubPart:
-    """Files of a repository on the Hub. bytes: about."""
+    """A part of a model that is on the Hub. bytes: approximate size of its files."""
 
     repository: str
     files: tuple[str, ...]  # names or patterns
@@ -24,7 +24,7 @@ class HubPart:
 
 @dataclass(frozen=True)
 class HandPart:
-    """A file that its authors publish on a drive, where it has to be fetched by hand."""
+    """A part of a model that is on its authors' drive, from where the user has to download it by hand."""
 
     file: str
     url: str
@@ -34,7 +34,7 @@ class HandPart:
 
 @dataclass(frozen=True)
 class Published:
-    """A model that is put together from published parts. bytes: about, once it is."""
+    """A model that is converted from published parts. bytes: approximate size after conversion."""
 
     name: str
     good_for: str
@@ -46,22 +46,22 @@ class Published:
 
     @property
     def hub_parts(self) -> tuple[HubPart, HubPart]:
-        """What can be pulled."""
+        """The parts that `virst weights pull` downloads."""
         return self.base, self.sam2
 
     @property
     def download_bytes(self) -> int:
-        """About as much comes from the Hub."""
+        """Approximate bytes that are downloaded from the Hub."""
         return sum(part.bytes for part in self.hub_parts)
 
     @property
     def pull_command(self) -> str:
-        """The first half of getting it."""
+        """The command that downloads the parts from the Hub."""
         return f"virst weights pull {self.name}"
 
     @property
     def import_command(self) -> str:
-        """The second half, once the parts are here."""
+        """The command that converts the parts once all are on this machine."""
         return f"virst weights import {self.checkpoint.file}"
 
 
@@ -98,5 +98,5 @@ PUBLISHED = {
 
 
 def part_of(repository: str) -> Published | None:
-    """The model that files of a repository are a part of."""
+    """The published model that a repository on the Hub is a part of; None if there is none."""
     return next((m for m in PUBLISHED.values() if any(part.repository == repository for part in m.hub_parts)), None)

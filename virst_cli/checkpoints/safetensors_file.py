@@ -1,15 +1,16 @@
-"""Writing a safetensors file piece by piece. The library's own writer wants all tensors of a file in memory at once.
+"""Writes a safetensors file piece by piece, because the library's own writer needs all tensors of a file in memory at once.
 
-The format: the length of the header in 8 bytes, the header as JSON, the tensors' bytes one after the other.
+The format: the length of the header in 8 bytes, the header as JSON, and the tensors' bytes one after the other.
 """
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from virst_cli.files.atomic import flush
 
 DTYPES = {
     torch.float64: "F64",
@@ -21,14 +22,16 @@ DTYPES = {
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
-ALIGNMENT = 8  # bytes; so every tensor can be used where it lies
+ALIGNMENT = 8  # bytes; a mapped tensor of any dtype is then aligned in memory
 
 
 def write(path: Path, layout: Mapping[str, Tensor], pieces: Iterable[Tensor]) -> None:
-    """Write `path`, flushed.
+    """Writes a file of tensors and flushes it to the disk.
 
-    layout: name -> a tensor with the shape and dtype, which may be on the meta device. pieces: what the tensors hold, in the same
-    order and dtype, cut as one likes. Raises OSError when the disk is full, ValueError when pieces and layout do not agree.
+    layout: name -> a tensor with the shape and dtype, which may be on the meta device.
+    pieces: the contents of the tensors, in the same order and dtype, in pieces of any size.
+
+    Raises OSError when the disk is full, ValueError when pieces and layout do not agree.
     """
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     end = 0
@@ -42,6 +45,5 @@ def write(path: Path, layout: Mapping[str, Tensor], pieces: Iterable[Tensor]) ->
         for piece in pieces:
             end -= file.write(piece.detach().contiguous().reshape(-1).view(torch.uint8).numpy().data)
         if end:
-            raise ValueError(f"{path}: tensors and pieces do not agree, {end} bytes are left over")
-        file.flush()
-        os.fsync(file.fileno())
+            raise ValueError(f"{path}: the pieces and the tensors differ by {abs(end)} bytes")
+        flush(file)

@@ -1,4 +1,4 @@
-"""How large the parts of a model are, from the headers of its files: what memory it takes is known before a weight is read."""
+"""Counts the parameters of each part of a model from the headers of its files, before any weight is read."""
 
 import math
 from collections import Counter
@@ -10,13 +10,13 @@ from safetensors import SafetensorError, safe_open
 from virst_cli.checkpoints.repair_hint import repair_hint
 from virst_cli.errors import WeightsError
 
-SMALL_MODEL_BYTES = 1 << 30  # of weights; a smaller model stays in memory between videos, and is checked whenever it is opened
+SMALL_MODEL_BYTES = 1 << 30  # a smaller model stays in memory between videos, and is verified every time it is opened
 LAYERS = "language_model.layers."
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Numbers, whatever their precision, in the parts of a model; `layer`: in the largest layer of the language model."""
+    """Parameter counts of the parts of a model. layer: of the largest layer of the language model."""
 
     vision: int
     fusion: int
@@ -25,12 +25,12 @@ class Sizes:
 
     @property
     def total(self) -> int:
-        """In all parts."""
+        """The parameter count of the whole model."""
         return self.vision + self.fusion + self.language
 
     @staticmethod
     def of(folder: Path) -> "Sizes":
-        """Raises WeightsError for a file that is none of tensors."""
+        """Counts the parameters of a model folder. Raises WeightsError for a file that can't be read."""
         parts: Counter[str] = Counter()
         layers: Counter[str] = Counter()
         for path in sorted(folder.glob("*.safetensors")):
@@ -42,14 +42,14 @@ class Sizes:
 
 
 def is_small(folder: Path) -> bool:
-    """Whether a model's weights stay in memory whatever is free."""
+    """Whether a model is so small that its weights always stay in memory."""
     return sum(path.stat().st_size for path in folder.glob("*.safetensors")) < SMALL_MODEL_BYTES
 
 
 def _counts(path: Path) -> dict[str, int]:
-    """Numbers in every tensor of a file."""
+    """Tensor name -> parameter count, for one file."""
     try:
         with safe_open(path, framework="numpy") as file:
-            return {name: math.prod(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  it is no dict
+            return {name: math.prod(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  not a dict
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path} can't be read ({error}); {repair_hint(path.parent)}") from None

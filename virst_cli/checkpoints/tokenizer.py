@@ -1,4 +1,4 @@
-"""Qwen2's vocabulary files as one tokenizer, with the [SEG] token added (spec section 2.4)."""
+"""Builds Qwen2's tokenizer from its vocabulary files, with the [SEG] token added (spec section 2.4)."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,12 @@ QWEN2_SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^
 
 
 def qwen2_tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]], special: list[str]) -> Tokenizer:
-    """A byte-level BPE that splits text as Qwen2 does. Special tokens get the ids after the vocabulary, [SEG] the last."""
+    """A byte-level BPE that splits text as Qwen2 does.
+
+    vocabulary: token -> id.
+    merges: pairs of tokens, in the order in which they are merged.
+    special: special tokens, which get the ids after the vocabulary; [SEG] gets the last one.
+    """
     tokenizer = Tokenizer(BPE(vocabulary, merges))
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -32,23 +37,28 @@ def qwen2_tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]], s
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
-    """From vocab.json, merges.txt and tokenizer_config.json. Raises WeightsError where an id would not be the published one."""
+    """Reads a tokenizer from vocab.json, merges.txt and tokenizer_config.json.
+
+    Raises WeightsError if a file is missing or invalid, or a token would not get its published id.
+    """
     try:
         words, pairs, settings = ((folder / name).read_text(encoding="utf-8") for name in FILES)
         vocabulary, lines, added = json.loads(words), pairs.split("\n"), json.loads(settings)["added_tokens_decoder"]
-        merges = [_pair(line) for line in lines if line and not line.startswith("#version")]
+        merges = [_merge_rule(line) for line in lines if line and not line.startswith("#version")]
         special = [added[number]["content"] for number in sorted(added, key=int)]
         tokenizer = qwen2_tokenizer(vocabulary, merges, special)
     except FileNotFoundError as error:
-        raise WeightsError(f"{folder} has no {Path(error.filename).name}; it should be the tokenizer of the base model") from None
+        raise WeightsError(
+            f"{folder} has no {Path(error.filename).name}; --tokenizer must be the folder of the base model's tokenizer"
+        ) from None
     except Exception as error:  # tokenizers raises bare Exception
-        raise WeightsError(f"{folder} holds no Qwen2 tokenizer ({error})") from None
+        raise WeightsError(f"{folder} does not contain a Qwen2 tokenizer ({error})") from None
     for number, token in added.items():
         if (got := tokenizer.token_to_id(token["content"])) != int(number):
-            raise WeightsError(f"{folder}: token {token['content']} does not fit: expected id {number}, got {got}")
+            raise WeightsError(f"{folder}: token {token['content']} has the wrong id: expected {number}, got {got}")
     return tokenizer
 
 
-def _pair(line: str) -> tuple[str, str]:
+def _merge_rule(line: str) -> tuple[str, str]:
     left, right = line.split(" ")
     return left, right

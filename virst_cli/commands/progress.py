@@ -68,7 +68,7 @@ class Progress(ProgressDisplay):
 
     def __init__(self, *, quiet: bool) -> None:
         super().__init__(quiet=quiet)
-        self._stage, self._stage_start, self._done_at_start = "", 0.0, 0
+        self._stage, self._stage_start, self._done_at_start, self._done = "", 0.0, 0, 0
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Show that `done` of `total` units of a stage (frames, megabytes, ...) are finished."""
@@ -82,8 +82,9 @@ class Progress(ProgressDisplay):
         now = time.monotonic()
         if stage != self._stage:
             self._stage, self._stage_start, self._done_at_start = stage, now, done
-        elif done < total and not self._status_is_due():
+        elif done == self._done or (done < total and not self._status_is_due()):
             return
+        self._done = done
         rate = (done - self._done_at_start) / (now - self._stage_start) if now > self._stage_start else 0.0
         speed = f", {rate:.1f}/s" if rate else ""
         remaining = f", {(total - done) / rate:.0f} s left" if rate and done < total else ""
@@ -112,5 +113,5 @@ def _make_bars(transient: bool) -> "RichProgress":
             rate = getattr(task, "finished_speed", None) or getattr(task, "speed", None) or 0.0
             return Text(f"{rate:.1f}/s" if rate >= 0.1 else "")
 
-    columns = (TextColumn("{task.description:>6}"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description:>9}"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
     return RichProgress(*columns, console=Console(stderr=True), transient=transient)

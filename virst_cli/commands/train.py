@@ -48,8 +48,8 @@ def train(
 ) -> None:
     """Train virst-nano from random weights on synthetic videos, or tune a model to your own videos.
 
-    The training state is saved every minute in OUTPUT.training. After an interruption, `--resume` continues from it, and the
-    losses are the same as without the interruption.
+    The training state is saved every minute in OUTPUT.training. After an interruption, `--resume` continues from it,
+    and the losses are the same as without the interruption.
 
     To tune a model, put your videos in the layout of a data set of `virst bench`, and use `--init` and `--dataset`.
     """
@@ -68,7 +68,7 @@ def train(
     if (state / STATE).exists() and not resume:
         raise OutputError(f"{state} holds the state of an unfinished training; add --resume to continue it, or remove the folder")
     if init is None and (dataset != WORLD or root is not None):
-        raise UsageError("your own videos are too few to train from random weights; add --init virst-nano")
+        raise UsageError("--dataset and --root need a model to start from; add --init virst-nano")
     job = TrainingJob(
         state, seed=seed, effort=effort, stages=tuple(stage or ()), init=find_model(init) if init else None, dataset=dataset,
         root=root if dataset == WORLD else data_root(root), device=resolve_device(device),

@@ -154,7 +154,7 @@ def import_checkpoint(
 
     output = inventory.new_place(name)
     model = PUBLISHED["virst-7b"]
-    parts = published_parts.gather(
+    parts = published_parts.find_parts(
         model, checkpoint, base=base, sam2=sam2, tokenizer=tokenizer, is_published=name == model.name
     )  # before anything heavy is imported
     from virst_cli.checkpoints.convert import convert
@@ -162,7 +162,7 @@ def import_checkpoint(
     with Progress(quiet=False) as progress:
         report = convert(
             parts.checkpoint, base=parts.base, sam2=parts.sam2, tokenizer=parts.tokenizer, output=output, config=model.config,
-            initial_fusion=initial_fusion, sums=parts.sums, progress=progress,
+            initial_fusion=initial_fusion, sums=parts.sums, on_progress=progress,
         )  # fmt: skip
     _print_report(report)
     typer.echo(output)
@@ -209,12 +209,14 @@ def remove(
 def _pull_parts(model: "Published") -> None:
     """Download the parts of a published model that are on the Hub, and print how to get and import the rest."""
     from virst_cli.checkpoints.download import pull_part
-    from virst_cli.checkpoints.find import imported
+    from virst_cli.checkpoints.find import import_folder
     from virst_cli.commands.progress import Progress
     from virst_cli.machine.memory import readable
 
-    if imported(model.name).is_dir():
-        typer.echo(f"{model.name} is already on this machine ({imported(model.name)}); there is nothing to download", err=True)
+    if import_folder(model.name).is_dir():
+        typer.echo(
+            f"{model.name} is already on this machine ({import_folder(model.name)}); there is nothing to download", err=True
+        )
         return
     with Progress(quiet=False) as progress:
         for part in model.hub_parts:

@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from virst_cli.engines.processes import end_session
 from virst_cli.errors import UsageError, VirstError
+from virst_cli.files.shown import one_line
 
 # its messages: (RESULT, index, result), (PROGRESS, index, stage, done, total), (ERROR, exception), (END,)
 RESULT, PROGRESS, ERROR, END = "result", "progress", "error", "end"
@@ -134,8 +135,3 @@ def _check_listening(address: str) -> None:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():
         socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT).close()
-
-
-def one_line(error: BaseException) -> str:
-    """The message of an exception without line breaks, cut to 300 characters."""
-    return " ".join(str(error).split())[:300]

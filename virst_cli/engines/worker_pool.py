@@ -10,6 +10,7 @@ from typing import Any
 
 from virst_cli.engines.engine import OnItemProgress
 from virst_cli.errors import UsageError, VirstError
+from virst_cli.files.shown import one_line
 
 MAX_ATTEMPTS = 2  # at an item whose workers die, and at starting a worker; a second failure is no coincidence
 POLL_INTERVAL = 1.0  # seconds between two requests for the workers' progress
@@ -134,7 +135,7 @@ class WorkerPool:
         if item is None:
             slot.failed_starts += 1
             if slot.failed_starts == MAX_ATTEMPTS:
-                raise VirstError(f"a worker on the Ray cluster can't start: {' '.join(str(error).split())[:300]}")
+                raise VirstError(f"a worker on the Ray cluster can't start: {one_line(error)}")
         else:
             self._attempts[item] += 1
             if self._attempts[item] < MAX_ATTEMPTS:

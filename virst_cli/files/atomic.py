@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO, Any
 
 from virst_cli.errors import DiskFull, OutputError, VirstError
 from virst_cli.files.shown import shown
@@ -23,12 +24,15 @@ def partial(path: Path) -> Path:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, shared: bool = False) -> Iterator[Path]:
     """Gives a place to write to; when the block ends well, what is there takes the name `path`, and otherwise it is deleted.
+
+    shared: other processes may write the same file at the same time. Each then writes to a place of its own; the last one to
+        finish wins.
 
     Raises OSError when the disk does; see `writing`.
     """
-    new = partial(path)
+    new = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}") if shared else partial(path)
     try:
         yield new
         commit(new, path)
@@ -40,13 +44,19 @@ def replacing(path: Path) -> Iterator[Path]:
 def commit(new: Path, path: Path) -> None:
     """Flushes the file `new` to the disk, then renames it to `path`: a power cut leaves the old file or the whole new one."""
     with new.open("rb+") as file:
-        os.fsync(file.fileno())
+        flush(file)
     new.replace(path)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Replaces a small text file in one step."""
-    with replacing(path) as new:
+def flush(file: IO[Any]) -> None:
+    """Waits until everything that was written to an open file is on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def write_text(path: Path, text: str, *, shared: bool = False) -> None:
+    """Replaces a small text file in one step. shared: as for `replacing`."""
+    with replacing(path, shared=shared) as new:
         # a lone surrogate (from a file name that is not UTF-8) becomes \udcXX, which is also how JSON escapes it
         new.write_bytes(text.encode("utf-8", "backslashreplace"))
 

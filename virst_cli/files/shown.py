@@ -18,3 +18,8 @@ def listed(names: Sequence[str], limit: int = 5) -> str:
     """
     first = ", ".join(names[:limit])
     return first if len(names) <= limit else f"{first} and {len(names) - limit} more"
+
+
+def one_line(error: BaseException, limit: int = 300) -> str:
+    """The message of an exception without line breaks, cut to `limit` characters."""
+    return " ".join(str(error).split())[:limit]

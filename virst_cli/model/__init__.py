@@ -1,1 +1,1 @@
-"""The networks. They know nothing of time beyond a clip, and nothing of files."""
+"""The networks of VIRST, without any code that reads files or videos."""

@@ -1,7 +1,7 @@
-"""The sizes of a VIRST model, as frozen dataclasses; `config.json` of a model folder is one of them as JSON.
+"""The sizes of a VIRST model, as frozen dataclasses. A model folder has them as JSON in `config.json`.
 
-Two presets: `virst-7b` has the published sizes (spec sections 5 to 11), `virst-nano` is the small model that ships with
-the tool. Fields that differ in kind, not only in size, between the two say so.
+Two presets: `virst-7b` has the published sizes (spec sections 5 to 11), `virst-nano` is the small model that comes with the tool.
+Comments mark the fields that switch on something that the published model does not have.
 """
 
 import dataclasses
@@ -13,15 +13,15 @@ from typing import Any
 from virst_cli.errors import WeightsError
 
 SEG_TOKENS = 10  # [SEG] tokens in every answer; the published prompts always have ten
-CLIP_FRAMES = 4  # frames that the vision tower looks at together
+CLIP_FRAMES = 4  # frames of a clip, which the vision tower encodes together
 NEAREST_ANCHORS = 3  # anchors that a frame attends to
-RECENT_FRAMES = 6  # frames before it whose masks it attends to
+RECENT_FRAMES = 6  # frames before it whose mask memory it attends to
 POINTER_FRAMES = 15  # frames before it whose object pointers it attends to
 
 
 @dataclass(frozen=True)
 class HieraConfig:
-    """SAM2's hierarchical vision transformer."""
+    """Hiera, SAM 2's hierarchical vision transformer."""
 
     embed_dim: int = 144
     heads: int = 2
@@ -38,7 +38,7 @@ class HieraConfig:
 
 @dataclass(frozen=True)
 class ConvTrunkConfig:
-    """A small convolutional trunk that learns from little data; not part of the published model."""
+    """A small convolutional trunk, which learns from little data; not part of the published model."""
 
     channels: tuple[int, ...] = (32, 64, 128, 128)  # maps at strides 4, 8, 16 and 32
     blocks: tuple[int, ...] = (1, 1, 2, 1)  # residual blocks on each of them
@@ -54,16 +54,16 @@ class VisionConfig:
     blocks: int = 23
     heads: int = 16
     mlp_ratio: int = 4
-    merged_tokens: int = 64  # visual tokens that a clip keeps
+    merged_tokens: int = 64  # visual tokens of a clip after merging
     merging_heads: int = 16
-    frames: int = 64  # of a video that the language model sees at most
-    stem: ConvTrunkConfig | None = None  # patches come from a convolutional trunk; None: one linear layer, as published
-    motion: bool = False  # patches of a stem also see the frames before and after; not part of the published model
+    frames: int = 64  # most frames of a video that the language model sees
+    stem: ConvTrunkConfig | None = None  # makes the patch tokens; None: one linear layer, as published
+    motion: bool = False  # patch tokens of a stem also depend on the frames before and after; not in the published model
 
 
 @dataclass(frozen=True)
 class LanguageConfig:
-    """Qwen2."""
+    """The language model, Qwen2."""
 
     width: int = 3584
     layers: int = 28
@@ -83,32 +83,32 @@ class SegmentationConfig:
     width: int = 256
     memory_width: int = 64
     trunk: HieraConfig | ConvTrunkConfig = field(default_factory=HieraConfig)
-    fpn_top_down: tuple[int, ...] = (2, 3)  # levels of the neck that also take what the level above saw
+    fpn_top_down: tuple[int, ...] = (2, 3)  # levels of the neck that also add the features of the level above
     memory_layers: int = 4
     memory_heads: int = 1
     memory_mlp: int = 2048
     fuser_layers: int = 2
-    fuser_scale: float = 1e-6  # first value of the memory encoder's layer scale; training from nothing needs 0.1
+    fuser_scale: float = 1e-6  # initial layer scale of the memory encoder; training from scratch needs 0.1
     decoder_mlp: int = 2048
     iou_hidden: int = 256
-    fusion_strides: tuple[int, ...] = (2, 2, 2)  # convolutions between SAM2's stride-16 map and the 8x8 grid of the fusions
-    fusion_heads: int = 8  # of the first fusion
+    fusion_strides: tuple[int, ...] = (2, 2, 2)  # of the convolutions from SAM 2's stride-16 map to the 8x8 grid of the fusions
+    fusion_heads: int = 8  # attention heads of the first fusion
     prompter_heads: int = 8
     prompter_layers: int = 2
-    frames_per_anchor: int = 4  # one of so many fusion frames is answered from the sentence alone; the others are tracked
-    chunk: int = 256  # frames that share anchors, unless the user says otherwise; more spread the anchors thinner
-    content_match: int = 0  # time functions of a content term in the SegPrompter's attention; 0: no such term, as published
+    frames_per_anchor: int = 4  # one of this many fusion frames is an anchor; other frames are propagated
+    chunk: int = 256  # default number of frames that share anchors; in longer chunks, anchors are farther apart
+    content_match: int = 0  # cosines over time of `ContentMatch` in the SegPrompter; 0: no such term, as published
     initial_fusion: bool = False
-    present_from: float | None = None  # a chunk shows what a sentence says if one anchor scores above this; None: no such rule
+    present_from: float | None = None  # a chunk has masks if an anchor's object score is above this; None: always, as published
 
     @property
     def map_size(self) -> int:
-        """Side of the stride-16 map."""
+        """Side of SAM 2's stride-16 map, in cells."""
         return self.image_size // 16
 
     @property
     def grid(self) -> int:
-        """Side of the grid on which the fusions see a frame."""
+        """Side of the grid to which the fusions reduce a frame, in cells."""
         side = self.map_size
         for stride in self.fusion_strides:
             side = (side + stride - 1) // stride
@@ -117,7 +117,7 @@ class SegmentationConfig:
 
 @dataclass(frozen=True)
 class VirstConfig:
-    """Everything that decides which tensors a model has."""
+    """The configuration of a model: everything that decides which tensors it has."""
 
     name: str
     vision: VisionConfig
@@ -125,11 +125,12 @@ class VirstConfig:
     segmentation: SegmentationConfig
 
     def to_json(self) -> str:
+        """The text of `config.json`."""
         return json.dumps({"schema_version": 1, **dataclasses.asdict(self)}, indent=1) + "\n"
 
     @staticmethod
     def from_json(text: str, *, source: Path | str = "config.json") -> "VirstConfig":
-        """Read what `to_json` wrote. Raises WeightsError when it is something else."""
+        """Reads what `to_json` wrote. source: named in the error. Raises WeightsError when the text is something else."""
         try:
             raw = json.loads(text)
             if raw.pop("schema_version") != 1:
@@ -145,7 +146,7 @@ class VirstConfig:
                 **raw,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise WeightsError(f"{source} is no virst model configuration ({error}); see `virst weights list`") from None
+            raise WeightsError(f"{source} is not a virst model configuration ({error}); see `virst weights list`") from None
 
 
 def _tuples(fields: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""A convolutional trunk with the interface of SAM2's Hiera: an image in, maps at strides 4, 8, 16 and 32 out.
+"""A convolutional trunk with the interface of SAM 2's Hiera: an image in, maps at strides 4, 8, 16 and 32 out.
 
-Not part of the published model. Trained from nothing on little data, a transformer trunk and a linear patch layer stay
-blind to shape; plain residual convolutions do not. They see no absolute position, so one is learned and added at stride
-16.
+Not part of the published model; virst-nano uses it in SAM 2 and in the vision tower. Trained from scratch on little data, a
+transformer trunk and a linear patch layer do not learn shapes; plain residual convolutions do. Convolutions do not know absolute
+positions, so a learned position map is added at stride 16.
 """
 
 import torch
@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from virst_cli.model.config import ConvTrunkConfig
 
-POSITION_SIDE = 8  # the learned position map is 8x8 and is resized to the map at hand
+POSITION_SIDE = 8  # the learned position map is 8x8, and is resized to the stride-16 map
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions beside a shortcut; the size stays."""
+    """Two convolutions with a shortcut, (B,C,h,w) to the same shape."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class ResidualBlock(nn.Module):
 
 
 class Down(nn.Sequential):
-    """Half the resolution."""
+    """A convolution that halves the resolution, and then residual blocks: (B,C,h,w) to (B,out,h/2,w/2)."""
 
     def __init__(self, channels: int, out: int, blocks: int = 0) -> None:
         super().__init__(
@@ -42,7 +42,7 @@ class Down(nn.Sequential):
 
 
 class ConvTrunk(nn.Module):
-    """Images (B,3,S,S) to four maps, finest first; `channel_list` is deepest first, as sam2's neck wants it."""
+    """Images (B,3,S,S) to four maps, finest first. `channel_list` is deepest first, as the `sam2` package's neck needs it."""
 
     def __init__(self, config: ConvTrunkConfig) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class ConvTrunk(nn.Module):
         return self._maps(images, last=len(self.stages) - 1)
 
     def down_to(self, images: Tensor, stride: int) -> list[Tensor]:
-        """The maps down to that stride; what lies deeper is not computed."""
+        """The maps down to a stride; deeper ones are not computed."""
         return self._maps(images, last=(stride // 8).bit_length())
 
     def _maps(self, images: Tensor, last: int) -> list[Tensor]:

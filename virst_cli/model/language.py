@@ -1,8 +1,8 @@
-"""The language model: Qwen2 reads the whole video and the sentences once; nothing is generated (spec sections 1 and 7).
+"""The step reason: Qwen2 reads the visual tokens and the sentences in one prefill; no text is generated (spec sections 1 and 7).
 
-All sentences about a video share its visual tokens, so they are read as one packed sequence: the prefix (system prompt
-and visual tokens), then every sentence in turn. A mask lets each sentence see the prefix and itself only, and its
-positions go on from the end of the prefix, so the result for a sentence is the one it would get alone.
+All sentences about a video share its visual tokens, so they are read as one packed sequence: the prefix (system prompt and visual
+tokens), then one sentence after the other. An attention mask lets each sentence see the prefix and itself only, and its positions
+continue from the end of the prefix, so that the result for a sentence is the one that it would get alone.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ from virst_cli.model.config import LanguageConfig
 
 
 def qwen2_config(config: LanguageConfig) -> Qwen2Config:
-    """Our sizes as transformers wants them."""
+    """Our sizes as a configuration of transformers."""
     return Qwen2Config(
         hidden_size=config.width,
         num_hidden_layers=config.layers,
@@ -31,34 +31,41 @@ def qwen2_config(config: LanguageConfig) -> Qwen2Config:
 
 
 def decoder_layer(config: LanguageConfig) -> Qwen2DecoderLayer:
-    """One decoder layer; all are alike, so a single one can be filled with the weights of each in turn."""
+    """One decoder layer. All have the same shapes, so one module can be filled with the weights of each in turn."""
     return Qwen2DecoderLayer(qwen2_config(config), layer_idx=0)
 
 
 def packed_layout(prefix: int, sentences: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Positions (L,) and mask (L,L) of a prefix followed by sentences of those lengths; True where a row may look."""
+    """Positions (L,) and attention mask (L,L) bool of a packed sequence; mask[i, j]: token i attends to token j.
+
+    prefix, sentences: lengths in tokens.
+    """
     lengths = [prefix, *sentences]
-    part = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))  # L   0 for the prefix
+    part = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))  # L   0: prefix; 1, 2, ...: sentences
     positions = torch.cat([torch.arange(prefix), *(torch.arange(prefix, prefix + n) for n in sentences)])
-    return positions, may_look(part)
+    return positions, packed_mask(part)
 
 
-def may_look(part: Tensor) -> Tensor:
-    """Where a row may look, (...,L,L), from the part that each token is of, (...,L): its own and part 0, up to itself."""
+def packed_mask(part: Tensor) -> Tensor:
+    """The attention mask (...,L,L) of a packed sequence: a token attends to its own part and to part 0, up to itself.
+
+    part: the number of the part that each token belongs to, (...,L).
+    """
     same = (part[..., :, None] == part[..., None, :]) | (part[..., None, :] == 0)
     return same.tril()
 
 
 class LanguageModel(nn.Module):
-    """Embeddings (B,L,C), positions (B,L) and mask (B,L,L) in, hidden states after the final norm (B,L,C) out.
-
-    `layers` is any iterable of decoder layers: a ModuleList that stays in memory, or a stream that holds one at a time.
-    `embed_tokens` is likewise anything that turns ids into embeddings.
-    """
+    """Qwen2 without its output head: embeddings to hidden states after the final norm."""
 
     def __init__(
         self, config: LanguageConfig, layers: Iterable[nn.Module] | None = None, embed_tokens: nn.Module | None = None
     ) -> None:
+        """Builds the model.
+
+        layers: any iterable of decoder layers, such as a stream that has one in memory at a time; None for a ModuleList.
+        embed_tokens: a module that turns token ids into embeddings; None for a table.
+        """
         super().__init__()
         self.config = config
         self._qwen2 = qwen2_config(config)
@@ -67,9 +74,12 @@ class LanguageModel(nn.Module):
         self.norm = Qwen2RMSNorm(config.width, eps=config.norm_eps)
 
     def forward(self, embeddings: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+        """Embeddings (B,L,C), positions (B,L) and attention mask (B,L,L) bool to hidden states (B,L,C)."""
         rotary = Qwen2RotaryEmbedding(self._qwen2).to(embeddings.device)(embeddings, positions)
-        mask = torch.zeros(mask.shape, device=mask.device, dtype=embeddings.dtype).masked_fill(~mask, -torch.inf)[:, None]
+        mask = torch.zeros(mask.shape, device=mask.device, dtype=embeddings.dtype).masked_fill(~mask, -torch.inf)[
+            :, None
+        ]  # B,1,L,L
         hidden = embeddings
         for layer in self.layers:
-            hidden = layer(hidden, attention_mask=mask, position_embeddings=rotary)
+            hidden = layer(hidden, attention_mask=mask, position_embeddings=rotary)  # B,L,C
         return self.norm(hidden)

@@ -1,7 +1,7 @@
-"""From a frame to what the networks see: square, normalised, three filters (spec section 4).
+"""Turns a frame into the networks' input: resized to a square and normalised (spec section 4).
 
-The published code resizes frames in three ways, and the difference is visible in the masks: bicubic for the vision
-tower, bilinear for the frames that the fusions look at, bicubic for the frames that are tracked.
+The filter matters, because the difference is visible in the masks. As in the published code, it is bicubic for the vision tower,
+bilinear for the frames of the fusions, and bicubic for the frames that are segmented.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-MEAN = (0.485, 0.456, 0.406)  # of ImageNet
+MEAN = (0.485, 0.456, 0.406)  # of ImageNet, per channel of RGB in 0 to 1
 STD = (0.229, 0.224, 0.225)
 
 

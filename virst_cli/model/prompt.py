@@ -1,8 +1,8 @@
-"""From a sentence to token ids: the published templates, word for word (spec section 2).
+"""Turns a sentence into token ids with the published templates, word for word (spec section 2).
 
-The answer is part of the prompt: the language model is shown that it said "It is (0) [SEG], ... (9) [SEG]." and only
-its hidden states at the ten [SEG] tokens are used. The word "image" for a video is the published model's habit and has
-to stay.
+The answer is part of the prompt: the language model reads "It is (0) [SEG], ... (9) [SEG]." as if it had said so, and only its
+hidden states at the ten [SEG] tokens are used. The templates say "image" for a video, because the published model was trained
+with that.
 """
 
 import re
@@ -16,11 +16,11 @@ from tokenizers import Tokenizer
 from virst_cli.errors import SentenceError, WeightsError
 from virst_cli.model.config import SEG_TOKENS
 
-VISUAL = -200  # stands in the ids where the visual tokens go
+VISUAL = -200  # placeholder among the ids for the visual tokens
 IMAGE_TOKEN = "<image>"
 SEG_TOKEN = "[SEG]"
-UNKNOWN_TOKEN = "[UNK]"  # only word-level vocabularies have it
-MAX_SENTENCE_LENGTH = 1000  # characters; a sentence that fills the context is a mistake
+UNKNOWN_TOKEN = "[UNK]"  # only in word-level vocabularies, such as that of virst-nano
+MAX_SENTENCE_LENGTH = 1000  # characters; a longer sentence is a mistake, and would fill the context
 
 SHORT_QUESTIONS = (
     "What is {sent} in the Reference image? Please respond with segmentation mask in the Target Image.",
@@ -40,28 +40,33 @@ AFTER = " \n{question}<|im_end|>\n<|im_start|>assistant\n{answer}<|im_end|>\n"
 
 @dataclass(frozen=True)
 class Prompt:
-    """Token ids with one `VISUAL` placeholder, and where the ten [SEG] tokens are among the ids after it."""
+    """The prompt for one sentence.
+
+    ids: token ids with one `VISUAL` placeholder.
+    seg_token: the id of [SEG], which is there ten times.
+    """
 
     ids: tuple[int, ...]
     seg_token: int
 
     @property
     def placeholder(self) -> int:
+        """The index of the placeholder in `ids`."""
         return self.ids.index(VISUAL)
 
     @property
     def prefix(self) -> tuple[int, ...]:
-        """Ids before the visual tokens, the same for every sentence."""
+        """The ids before the visual tokens, which are the same for every sentence."""
         return self.ids[: self.placeholder]
 
     @property
     def sentence(self) -> tuple[int, ...]:
-        """Ids after the visual tokens."""
+        """The ids after the visual tokens."""
         return self.ids[self.placeholder + 1 :]
 
     @property
     def seg_positions(self) -> list[int]:
-        """Places of the [SEG] tokens in `sentence`."""
+        """The indices of the [SEG] tokens in `sentence`."""
         return [place for place, token in enumerate(self.sentence) if token == self.seg_token]
 
 
@@ -69,6 +74,7 @@ class PromptBuilder:
     """Turns sentences into prompts with a model's tokenizer."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
+        """Raises WeightsError for a tokenizer without [SEG]."""
         self.tokenizer = tokenizer
         seg = tokenizer.token_to_id(SEG_TOKEN)
         if seg is None:
@@ -77,15 +83,21 @@ class PromptBuilder:
 
     @staticmethod
     def from_file(path: Path) -> "PromptBuilder":
+        """Reads a tokenizer.json. Raises WeightsError when that is not possible."""
         try:
             return PromptBuilder(Tokenizer.from_file(str(path)))
         except WeightsError:
             raise
         except Exception as error:  # tokenizers raises bare Exception
-            raise WeightsError(f"{path} is no tokenizer ({error}); import it again with `virst weights import`") from None
+            raise WeightsError(
+                f"{path} is not a tokenizer ({error}); import the model again with `virst weights import`"
+            ) from None
 
     def build(self, sentence: str, *, question: int = 1, answer: int = 1) -> Prompt:
-        """The prompt for a sentence; templates count from 1. Raises SentenceError for what can't be asked."""
+        """The prompt for a sentence. Raises SentenceError as `normalise`.
+
+        question, answer: numbers of the templates, from 1.
+        """
         text = self.normalise(sentence)
         questions = LONG_QUESTIONS if text.endswith("?") else SHORT_QUESTIONS
         seg = ", ".join(f"({number}) {SEG_TOKEN}" for number in range(SEG_TOKENS))
@@ -93,21 +105,26 @@ class PromptBuilder:
         return Prompt((*self._ids(BEFORE), VISUAL, *self._ids(after)), self.seg_token)
 
     def normalise(self, sentence: str) -> str:
-        """Lower case with single spaces, as the published evaluation does; refuses what would change the token layout."""
+        """The sentence in lower case with single spaces, as in the published evaluation.
+
+        Raises SentenceError for a sentence that is empty, too long, or has characters or tokens that would change the prompt.
+        """
         text = " ".join(sentence.lower().split())
         if not text:
             raise SentenceError('the sentence is empty; say what to find, e.g. "the dog that jumps last"')
         if len(text) > MAX_SENTENCE_LENGTH:
-            raise SentenceError(f"the sentence has {len(text)} characters; at most {MAX_SENTENCE_LENGTH} can be asked")
+            raise SentenceError(
+                f"the sentence has {len(text)} characters, but at most {MAX_SENTENCE_LENGTH} are possible; shorten it"
+            )
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
-            raise SentenceError("the sentence holds control characters; type it again without them")
+            raise SentenceError("the sentence contains control characters; type it again without them")
         for token in (IMAGE_TOKEN, SEG_TOKEN.lower(), *self._special_tokens()):
             if token in text:
-                raise SentenceError(f"the sentence holds {token}, which the model reads as a command; leave it out")
+                raise SentenceError(f"the sentence contains {token}, which has a special meaning for the model; leave it out")
         return text
 
     def unknown_words(self, sentence: str) -> list[str]:
-        """Words that a word-level vocabulary has never seen; always empty for the published model."""
+        """The words that are missing from a word-level vocabulary; always empty for the published model."""
         unknown = self.tokenizer.token_to_id(UNKNOWN_TOKEN)
         if unknown is None:
             return []

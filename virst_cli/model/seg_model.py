@@ -1,8 +1,8 @@
-"""SAM 2.1 as VIRST uses it: the `sam2` package's modules with the differences of spec section 11.
+"""The steps anchor and propagate: SAM 2.1's mask decoder and memory, built from the `sam2` package (spec section 11).
 
-A prompt is ten vectors instead of clicks, all three masks are always offered and the best one by predicted IoU is
-taken, and the memory of an anchor is made from its soft mask. All sentences about a video are tracked as one batch over
-one encoded frame.
+VIRST differs from SAM 2.1 in three things: a prompt is ten vectors instead of clicks; the decoder always predicts three masks, of
+which the one with the highest predicted IoU is taken; and the memory of an anchor is encoded from its soft mask. All sentences
+about a video are tracked as one batch over one encoded frame.
 """
 
 from dataclasses import dataclass
@@ -26,30 +26,30 @@ from torch.overrides import TorchFunctionMode
 from virst_cli.model.config import NEAREST_ANCHORS, POINTER_FRAMES, RECENT_FRAMES, HieraConfig, SegmentationConfig
 from virst_cli.model.conv_trunk import ConvTrunk
 
-NOTHING_SEEN = NO_OBJ_SCORE  # logit of every pixel where nothing is seen
+NOTHING_SEEN = NO_OBJ_SCORE  # mask logit of every pixel of a frame in which no object is seen
 
 
 class FrameFeatures(NamedTuple):
-    """SAM2's image features of B frames, as the mask decoder wants them: maps at strides 4, 8 and 16."""
+    """SAM 2's image features of B frames, as the mask decoder takes them: maps at strides 4, 8 and 16."""
 
     fine: Tensor  # B,C/8,4h,4w
     middle: Tensor  # B,C/4,2h,2w
-    coarse: Tensor  # B,C,h,w   the `vision_features` that both fusions see
+    coarse: Tensor  # B,C,h,w   `vision_features` in the package; the input of both fusions
 
 
 @dataclass
 class Tracked:
-    """What SAM2 makes of one frame for n sentences."""
+    """SAM 2's output for one frame and n sentences."""
 
-    logits: Tensor  # n,1,4h,4w   low-resolution mask logits, float32; NOTHING_SEEN everywhere where nothing is seen
-    score: Tensor  # n,1   object score; above 0: seen
+    logits: Tensor  # n,1,4h,4w   low-resolution mask logits, float32; all NOTHING_SEEN if the object score is not above 0
+    score: Tensor  # n,1   object score; above 0: an object is seen
     pointer: Tensor  # n,C   object pointer
-    memory: Tensor  # n,memory width,h,w   rounded to bfloat16, as stored by the published code
+    memory: Tensor  # n,memory width,h,w   memory features, rounded to bfloat16 as in the published code
     ious: Tensor  # n,3   predicted IoU of the three masks
 
 
 class TensorPromptEncoder(PromptEncoder):
-    """Takes prompts as vectors (n,10,C) where the package takes click coordinates (n,P,2)."""
+    """Takes prompts as vectors (n,10,C) in place of the package's click coordinates (n,P,2)."""
 
     def _embed_points(self, points: Tensor, labels: Tensor, pad: bool) -> Tensor:
         if points.shape[-1] == self.embed_dim:
@@ -58,7 +58,7 @@ class TensorPromptEncoder(PromptEncoder):
 
 
 class SegModel(SAM2Base):
-    """SAM 2.1 with prompts as vectors. Parameters carry the names of the `sam2` package."""
+    """SAM 2.1 with prompts as vectors. Its parameters have the names of the `sam2` package."""
 
     def __init__(self, config: SegmentationConfig) -> None:
         self.config = config  # before SAM2Base.__init__, which calls _build_sam_heads
@@ -66,10 +66,15 @@ class SegModel(SAM2Base):
             image_encoder=_image_encoder(config),
             memory_attention=_memory_attention(config),
             memory_encoder=_memory_encoder(config),
+            # The only value that differs from SAM 2.1's own configuration (sam2.1_hiera_l.yaml). SAM 2.1 attends to all anchors
+            # (-1); VIRST attends to the nearest ones, because a chunk has many.
+            max_cond_frames_in_attn=NEAREST_ANCHORS,
+            # Sizes. With the published ones, the values are those of SAM 2.1: 1024, 7 and 16.
             image_size=config.image_size,
             num_maskmem=1 + RECENT_FRAMES,
-            max_cond_frames_in_attn=NEAREST_ANCHORS,
             max_obj_ptrs_in_encoder=1 + POINTER_FRAMES,
+            # As SAM 2.1's own configuration has them. They differ from the defaults of SAM2Base, which are 1 for the scale, 0 for
+            # the bias and False for the others (only add_tpos_enc_to_obj_ptrs is True there too).
             sigmoid_scale_for_mem_enc=20.0,
             sigmoid_bias_for_mem_enc=-10.0,
             use_mask_input_as_output_without_sam=True,
@@ -77,28 +82,33 @@ class SegModel(SAM2Base):
             no_obj_embed_spatial=True,
             use_high_res_features_in_sam=True,
             multimask_output_in_sam=True,
+            multimask_output_for_tracking=True,
+            use_multimask_token_for_obj_ptr=True,
             iou_prediction_use_sigmoid=True,
             use_obj_ptrs_in_encoder=True,
             add_tpos_enc_to_obj_ptrs=True,
             proj_tpos_enc_in_obj_ptrs=True,
             use_signed_tpos_enc_to_obj_ptrs=True,
             only_obj_ptrs_in_the_past_for_eval=True,
+            use_mlp_for_obj_ptr_proj=True,
             pred_obj_scores=True,
             pred_obj_scores_mlp=True,
             fixed_no_obj_ptr=True,
-            multimask_output_for_tracking=True,
-            use_multimask_token_for_obj_ptr=True,
-            use_mlp_for_obj_ptr_proj=True,
+            # Not given: multimask_min_pt_num and multimask_max_pt_num (0 and 1 in SAM 2.1's configuration), which only the
+            # package's `_use_multimask` reads, and ours replaces it; and binarize_mask_from_pts_for_mem_enc, which is False by
+            # default as VIRST needs it, though SAM 2's builder of the video predictor sets it.
         )
 
     def encode(self, images: Tensor) -> FrameFeatures:
-        """Images (B,3,S,S), normalised, to their features."""
+        """Normalised images (B,3,S,S) to their features."""
         return FrameFeatures(*self.forward_image(images)["backbone_fpn"])
 
     def anchor(self, features: FrameFeatures, prompts: Tensor, earlier: Tensor | None = None) -> Tracked:
-        """Masks of one frame (features of batch 1) from prompts (n,10,C) alone, without memory.
+        """The step anchor: masks of one frame from its prompts alone, without memory.
 
-        `earlier`: low-resolution logits (n,1,4h,4w) of a first answer for the same frame, which then serve as a mask prompt.
+        features: of that frame (batch 1).
+        prompts: (n,10,C) for n sentences.
+        earlier: low-resolution logits (n,1,4h,4w) of an earlier prediction for the same frame, used as a mask prompt.
         """
         labels = torch.zeros(prompts.shape[:2], dtype=torch.int32, device=prompts.device)
         return self._track(
@@ -115,7 +125,13 @@ class SegModel(SAM2Base):
     def propagate(
         self, features: FrameFeatures, frame: int, anchors: dict[int, Tracked], recent: dict[int, Tracked], length: int
     ) -> Tracked:
-        """Masks of frame number `frame` from the memory of anchors and recent frames; `length`: frames in the video."""
+        """The step propagate: masks of one frame from the memory of anchors and of the frames before it.
+
+        features: of that frame (batch 1).
+        frame: its number.
+        anchors, recent: frame number -> output, for the anchors that it attends to and for the frames before it.
+        length: number of frames in the video.
+        """
         return self._track(
             features,
             sentences=next(iter(anchors.values())).pointer.shape[0],
@@ -131,20 +147,21 @@ class SegModel(SAM2Base):
         )
 
     def _track(self, features: FrameFeatures, sentences: int, **arguments: Any) -> Tracked:
+        """Runs one tracking step of the package for all sentences. arguments: the package's, where the two steps differ."""
         maps = [level.expand(sentences, -1, -1, -1) for level in features]
         flat = [_flat(level) for level in maps]
         sizes = [tuple(level.shape[-2:]) for level in maps]
         encoding = self.image_encoder.neck.position_encoding(maps[-1]).to(maps[-1].dtype)
         out, answer, _, _ = self._track_step(
             current_vision_feats=flat,
-            current_vision_pos_embeds=[_flat(encoding)],  # only the coarse map's is read
+            current_vision_pos_embeds=[_flat(encoding)],  # only that of the coarse map is used
             feat_sizes=sizes,
             mask_inputs=None,
             track_in_reverse=False,
             **arguments,
         )
         _, _, ious, logits, high, pointer, score = answer
-        if arguments["is_init_cond_frame"]:  # as published, from the chosen mask; `high` can differ from it in the last bit
+        if arguments["is_init_cond_frame"]:  # as published; `high` can differ from the upsampled chosen mask in the last bit
             size = (self.image_size, self.image_size)
             high = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
         self._encode_memory_in_output(flat, sizes, None, True, high, score, out)
@@ -152,6 +169,7 @@ class SegModel(SAM2Base):
         return Tracked(logits, score, pointer, memory.to(torch.bfloat16).to(memory.dtype), ious)
 
     def _entry(self, seen: Tracked) -> dict[str, Any]:
+        """An output in the form in which the package stores it."""
         return {
             "maskmem_features": seen.memory,
             "maskmem_pos_enc": [self.memory_encoder.position_encoding(seen.memory).to(seen.memory.dtype)],
@@ -159,10 +177,10 @@ class SegModel(SAM2Base):
         }
 
     def _use_multimask(self, is_init_cond_frame: bool, point_inputs: Any) -> bool:
-        return True  # always three masks, the best by predicted IoU
+        return True  # always predict three masks; the package then takes the one with the highest predicted IoU
 
     def _build_sam_heads(self) -> None:
-        """The package's own, with the sizes of the config where it has constants, and with `TensorPromptEncoder`."""
+        """Builds the package's heads, with `TensorPromptEncoder`, and with the configuration's sizes in place of constants."""
         config, side = self.config, self.image_size // self.backbone_stride
         self.sam_prompt_embed_dim = self.hidden_dim
         self.sam_image_embedding_size = side
@@ -193,7 +211,7 @@ def _flat(maps: Tensor) -> Tensor:
 
 
 class _LinspaceOnCpu(TorchFunctionMode):
-    """Hiera reads numbers out of a `torch.linspace` while it is built, which the meta device can't give."""
+    """Keeps `torch.linspace` on the CPU: Hiera reads values from it while it is built, which fails on the meta device."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})

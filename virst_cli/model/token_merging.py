@@ -1,7 +1,8 @@
-"""Token merging: the 3,136 tokens of a clip become 64 (tome16_mlp_hd64; spec section 6; Bolya et al., Token Merging, ICLR 2023).
+"""The second half of the step look: token merging reduces the 3,136 tokens of a clip to 64 (tome16_mlp_hd64; spec section 6).
 
-In every round the tokens at even places look for the most similar token at odd places, and the most similar pairs
-become one, weighted by how many tokens each already stands for. At most half of the tokens go in a round.
+Bolya et al., Token Merging, ICLR 2023. In every round, each token at an even place is paired with the most similar token at an
+odd place, and the most similar pairs are averaged, weighted by how many tokens each already stands for. A round removes at most
+half of the tokens.
 """
 
 import torch
@@ -11,7 +12,7 @@ from virst_cli.model.config import VisionConfig
 
 
 def schedule(tokens: int, target: int) -> list[int]:
-    """How many tokens go in each round.
+    """How many tokens each round removes, from `tokens` down to `target`.
 
     >>> schedule(3136, 64)
     [1568, 784, 392, 196, 98, 34]
@@ -24,9 +25,14 @@ def schedule(tokens: int, target: int) -> list[int]:
 
 
 def merge_round(tokens: Tensor, sizes: Tensor, remove: int, heads: int) -> tuple[Tensor, Tensor]:
-    """One round: tokens (B,P,C) and how many original tokens each stands for (B,P,1) -> the same with P-remove.
+    """One round: tokens and sizes of P tokens to those of P-remove tokens.
 
-    Kept even tokens come first, best matched first, then all odd tokens in place. Equal scores: the earlier token wins.
+    tokens: (B,P,C).
+    sizes: how many original tokens each stands for, (B,P,1).
+    remove: how many tokens are merged into others.
+    heads: similarity is measured between means over this many heads.
+
+    The remaining even tokens come first, by falling similarity, then all odd tokens in order. Of equal scores, the first wins.
     """
     metric = tokens.unflatten(2, (heads, -1)).mean(2)  # B,P,C/heads
     metric = metric / metric.norm(dim=-1, keepdim=True)
@@ -35,7 +41,7 @@ def merge_round(tokens: Tensor, sizes: Tensor, remove: int, heads: int) -> tuple
     order = best.argsort(dim=-1, descending=True, stable=True)
     merged, kept = order[:, :remove], order[:, remove:]
 
-    weighted = torch.cat([tokens * sizes, sizes], dim=-1)  # B,P,C+1   sizes merge as their tokens do
+    weighted = torch.cat([tokens * sizes, sizes], dim=-1)  # B,P,C+1   sizes are added up as their tokens are
     even, odd = weighted[:, ::2], weighted[:, 1::2]
     target = partner.gather(1, merged)[..., None].expand(-1, -1, weighted.shape[-1])
     odd = odd.scatter_add(1, target, _rows(even, merged))
@@ -48,7 +54,7 @@ def _rows(x: Tensor, index: Tensor) -> Tensor:
 
 
 class Projector(nn.Module):
-    """Tokens of clips (B, P, vision width) merged to (B, 64, vision width), then taken to the language model's width."""
+    """Tokens of clips (B,P,vision width) to visual tokens (B,64,language width): token merging and a two-layer MLP."""
 
     def __init__(self, config: VisionConfig, language_width: int) -> None:
         super().__init__()
@@ -59,7 +65,7 @@ class Projector(nn.Module):
         return self.mlp(self.merge(tokens))
 
     def merge(self, tokens: Tensor) -> Tensor:
-        """(B,P,C) -> (B,64,C), in float32: sums of up to 49 tokens lose too much in bfloat16."""
+        """Tokens (B,P,C) to (B,64,C), in float32, because sums of up to 49 tokens lose too much in bfloat16."""
         with torch.autocast(tokens.device.type, enabled=False):
             tokens = tokens.float()
             sizes = tokens.new_ones(*tokens.shape[:2], 1)

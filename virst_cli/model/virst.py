@@ -1,13 +1,12 @@
-"""The whole model: five steps, each a method (spec section 1).
+"""The whole model, in five steps (spec section 1).
 
-    look      frames -> visual tokens
-    reason    visual tokens + sentences -> ten [SEG] states a sentence
-    fuse      [SEG] states + SAM2 features -> a prompt for every frame
-    anchor    prompt -> mask of one frame                                   `seg_model.anchor`
-    propagate memory -> mask of any other frame                             `seg_model.propagate`
+    look      frames -> visual tokens                                 `Vision.forward`
+    reason    visual tokens + sentences -> [SEG] states               `Packed.seg_states`
+    fuse      [SEG] states + SAM 2's features -> mask prompts         `Fusion.mask_prompts`
+    anchor    mask prompt -> mask of an anchor frame                  `SegModel.anchor`
+    propagate memory -> mask of any other frame                       `SegModel.propagate`
 
-`Virst` holds all parts at once, for training and for small models. What runs a big model part by part is
-`segmenter.py`; it uses the same modules.
+`Virst` has all parts at once, for training and for small models. `segmenter` runs a large model part by part, with these modules.
 """
 
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ from virst_cli.model.vision_tower import VisionTower
 
 
 class Vision(nn.Module):
-    """look: frames (N,3,H,W), N a multiple of four, to visual tokens (16*N, language width)."""
+    """The step look: vision tower and token merging."""
 
     def __init__(self, config: VirstConfig) -> None:
         super().__init__()
@@ -33,12 +32,15 @@ class Vision(nn.Module):
         self.mm_projector = Projector(config.vision, config.language.width)
 
     def forward(self, frames: Tensor) -> Tensor:
-        clips = frames.unflatten(0, (-1, CLIP_FRAMES))
-        return torch.cat([self.mm_projector(self.vision_tower(clip[None]))[0] for clip in clips])  # one clip at a time
+        """Frames (N,3,H,W), N a multiple of four, to visual tokens (16*N, language width)."""
+        clips = frames.unflatten(0, (-1, CLIP_FRAMES))  # N/4,4,3,H,W
+        return torch.cat(
+            [self.mm_projector(self.vision_tower(clip[None]))[0] for clip in clips]
+        )  # one clip at a time, which bounds memory
 
 
 class Fusion(nn.Module):
-    """SAM2 and both fusions: all that sees frames at SAM2's size."""
+    """The parts that see frames at SAM 2's size: SAM 2 and both fusions."""
 
     def __init__(self, config: VirstConfig) -> None:
         super().__init__()
@@ -48,22 +50,27 @@ class Fusion(nn.Module):
             self.initial_seg_fusion_module = InitialSegFusion(config.segmentation, config.language.width)
 
     def fuse_seg_tokens(self, seg_embeddings: Tensor, coarse: Tensor) -> Tensor:
-        """First fusion, where the model has it: [SEG] embeddings (10,D) that have seen the coarse maps of T frames (T,C,h,w)."""
+        """First fusion, if the model has it: [SEG] embeddings (10,D) and coarse maps (T,C,h,w) to new embeddings (10,D)."""
         return self.initial_seg_fusion_module(seg_embeddings[None], coarse[None])[0]
 
-    def prompts(self, seg_states: Tensor, coarse: Tensor, span: Span = WHOLE) -> Tensor:
-        """fuse: states (n,10,D) and coarse maps of T frames (T,C,h,w), seen once for all sentences, to prompts (n,10,T,C).
+    def mask_prompts(self, seg_states: Tensor, coarse: Tensor, span: Span = WHOLE) -> Tensor:
+        """The step fuse: mask prompts (n,10,T,C) for n sentences and T frames.
 
+        seg_states: (n,10,D).
+        coarse: SAM 2's coarse maps of the frames, (T,C,h,w).
         span: the part of the video that the frames are from.
         """
-        grids = self.seg_prompter.look(coarse[None]).expand(seg_states.shape[0], -1, -1, -1)
-        return self.seg_prompter.prompts(seg_states, grids, span=span)
+        grids = self.seg_prompter.grids(coarse[None]).expand(seg_states.shape[0], -1, -1, -1)  # n,T,g*g,C
+        return self.seg_prompter.mask_prompts(seg_states, grids, span=span)
 
 
 def pack(visual: Tensor, prompts: Sequence[Prompt], embed: nn.Module, seg_embeddings: Tensor | None = None) -> "Packed":
-    """The language model's input for one video and its sentences: prefix, visual tokens (V,D), then each sentence.
+    """The language model's input for one video: prefix, visual tokens, then one sentence after the other.
 
-    `seg_embeddings` (10,D), if given, stand in for the [SEG] tokens' own.
+    visual: visual tokens (V,D).
+    prompts: one for each sentence.
+    embed: turns token ids into embeddings.
+    seg_embeddings: (10,D), used in place of the [SEG] tokens' own embeddings; None for their own.
     """
     prefix = embed(torch.tensor(prompts[0].prefix, device=visual.device))
     parts, seg_places, start = [prefix, visual.to(prefix.dtype)], [], len(prefix) + len(visual)
@@ -82,20 +89,26 @@ def pack(visual: Tensor, prompts: Sequence[Prompt], embed: nn.Module, seg_embedd
 
 
 class Packed:
-    """One packed sequence: embeddings (L,D), positions (L,), mask (L,L), places of the [SEG] tokens (n,10)."""
+    """A packed sequence of one video and n sentences.
+
+    embeddings: (L,D).
+    positions: (L,).
+    mask: (L,L) bool, as `packed_layout` makes it.
+    seg_places: indices of the [SEG] tokens, (n,10).
+    """
 
     def __init__(self, embeddings: Tensor, positions: Tensor, mask: Tensor, seg_places: Tensor) -> None:
         self.embeddings, self.positions, self.mask, self.seg_places = embeddings, positions, mask, seg_places
 
     def seg_states(self, language: LanguageModel) -> Tensor:
-        """reason: run the language model; hidden states at the [SEG] tokens, (n,10,D)."""
-        hidden = language(self.embeddings[None], self.positions[None], self.mask[None])[0]
+        """The step reason: hidden states of the language model at the [SEG] tokens, (n,10,D)."""
+        hidden = language(self.embeddings[None], self.positions[None], self.mask[None])[0]  # L,D
         assert self.seg_places.shape[1] == SEG_TOKENS
         return hidden[self.seg_places]
 
 
 class Virst(nn.Module):
-    """All parts at once."""
+    """The whole model in memory."""
 
     def __init__(self, config: VirstConfig) -> None:
         super().__init__()
@@ -105,9 +118,11 @@ class Virst(nn.Module):
         self.fusion = Fusion(config)
 
     def seg_states(self, frames: Tensor, prompts: Sequence[Prompt], coarse: Tensor | None = None) -> Tensor:
-        """look and reason: frames (N,3,H,W) and prompts to [SEG] states (n,10,D).
+        """The steps look and reason: [SEG] states (n,10,D) for n sentences.
 
-        `coarse`: SAM2's coarse maps of the fusion frames, needed where the model has the first fusion.
+        frames: (N,3,H,W), normalised.
+        prompts: one for each sentence.
+        coarse: SAM 2's coarse maps of the fusion frames (T,C,h,w); only needed if the model has the first fusion.
         """
         seg = None
         if self.config.segmentation.initial_fusion:

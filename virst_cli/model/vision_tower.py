@@ -1,6 +1,6 @@
-"""The vision tower: clips of four frames in, one token a patch out (UMT-HD-large; spec section 5).
+"""The first half of the step look: the vision tower turns clips of four frames into patch tokens (UMT-HD-large; spec section 5).
 
-A plain vision transformer whose attention is over all patches of a clip at once. Its position table is not learned: a
+It is a plain vision transformer with attention over all patches of a clip at once. Its position table is not learned: it is a
 fixed sinusoid over 4 maps of 14x14 positions, each resized to the patch grid.
 """
 
@@ -17,7 +17,7 @@ TABLE_SIDE = 14  # the tower was pre-trained on 224 pixels: 14x14 patches of 16
 
 
 def position_table(frames: int, side: int, width: int) -> Tensor:
-    """Sinusoid positions of a clip, (frames * side * side, width), float32, frame-major.
+    """The sinusoid position table of a clip, (frames*side*side, width) float32, ordered frame, row, column.
 
     Channel j at position p has the angle p / 10000^(2*floor(j/2)/width): sine for even j, cosine for odd j.
     """
@@ -31,7 +31,7 @@ def position_table(frames: int, side: int, width: int) -> Tensor:
 
 
 class LinearPatches(nn.Module):
-    """Patches through one linear layer, as published."""
+    """Patch tokens from one linear layer, as published."""
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
@@ -39,14 +39,15 @@ class LinearPatches(nn.Module):
         self.proj = nn.Conv3d(3, config.width, kernel_size=size, stride=size)
 
     def forward(self, clips: Tensor) -> Tensor:
+        """Clips (B,F,3,H,W) to patch tokens (B,F*h*w,width)."""
         patches = self.proj(clips.transpose(1, 2))  # B,C,F,h,w
         return patches.flatten(2).transpose(1, 2)  # B,F*h*w,C
 
 
 class Motion(nn.Module):
-    """What moves, from the stride-8 maps of a frame and its two neighbours in the clip, one token a patch.
+    """Motion features of every patch, from the stride-8 maps of a frame and its two neighbours; not in the published model.
 
-    A thing that moves less than a patch between two frames does not show in the attention of one patch to another.
+    Attention between patches can't see an object that moves by less than a patch between two frames.
     """
 
     def __init__(self, channels: int, width: int) -> None:
@@ -60,15 +61,15 @@ class Motion(nn.Module):
         )
 
     def forward(self, maps: Tensor, frames: int) -> Tensor:
-        """Maps (B*F,C,2h,2w) of clips of F frames to (B*F,width,h,w); beyond its ends a clip stands still."""
-        here = self.reduce(maps).unflatten(0, (-1, frames))
+        """Maps (B*F,C,2h,2w) of clips of F frames to (B*F,width,h,w). The first and the last frame are their own neighbours."""
+        here = self.reduce(maps).unflatten(0, (-1, frames))  # B,F,C/2,2h,2w
         before = torch.cat([here[:, :1], here[:, :-1]], dim=1)
         after = torch.cat([here[:, 1:], here[:, -1:]], dim=1)
         return self.mix(torch.cat([before, here, after], dim=2).flatten(0, 1))
 
 
 class TrunkPatches(nn.Module):
-    """Patches from the stride-16 map of a convolutional trunk: learns from nothing, which the linear layer does not."""
+    """Patch tokens from a convolutional trunk's stride-16 map; unlike the linear layer, it can be trained from scratch."""
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
@@ -78,10 +79,11 @@ class TrunkPatches(nn.Module):
         self.motion = Motion(config.stem.channels[1], config.width) if config.motion else None
 
     def forward(self, clips: Tensor) -> Tensor:
+        """Clips (B,F,3,H,W) to patch tokens (B,F*h*w,width)."""
         return self.project(self.trunk.down_to(clips.flatten(0, 1), stride=16), frames=clips.shape[1])
 
     def project(self, maps: Sequence[Tensor], frames: int) -> Tensor:
-        """The trunk's maps (B*F,C,...) at strides 4, 8 and 16 to patches (B,F*h*w,width)."""
+        """The trunk's maps (B*F,C,...) at strides 4, 8 and 16 to patch tokens (B,F*h*w,width)."""
         tokens = self.proj(maps[2].flatten(2).transpose(1, 2))  # B*F,h*w,C
         if self.motion is not None:
             tokens = tokens + self.motion(maps[1], frames).flatten(2).transpose(1, 2)
@@ -89,7 +91,7 @@ class TrunkPatches(nn.Module):
 
 
 class Attention(nn.Module):
-    """Joint attention over all tokens of a clip; keys have no bias."""
+    """Self-attention over all tokens of a clip. Keys have no bias."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -107,7 +109,7 @@ class Attention(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Two layers with a GELU between; the names are those of the published tower."""
+    """Two linear layers with a GELU between them, named as in the published tower."""
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
@@ -148,13 +150,14 @@ class VisionTower(nn.Module):
         return self.attend(self.patch_embed(clips), frames=clips.shape[1])
 
     def attend(self, patches: Tensor, frames: int) -> Tensor:
+        """The transformer: patch tokens (B,F*h*w,width) of clips of F frames to tokens of the same shape."""
         x = patches + self.positions(frames).to(patches)
         for block in self.blocks:
             x = block(x)
         return self.vision_layernorm(x)
 
     def positions(self, frames: int = CLIP_FRAMES) -> Tensor:
-        """The fixed table for clips of that many frames, (frames*h*w, width)."""
+        """The position table of a clip, (frames*h*w, width), computed at first use."""
         if frames not in self._tables:
             self._tables[frames] = position_table(frames, self.config.image_size // self.config.patch, self.config.width)
         return self._tables[frames]

@@ -34,6 +34,6 @@ def load_state(folder: Path, key: str) -> dict[str, Tensor] | None:
 
 
 def delete_state(folder: Path) -> None:
-    """Deletes the state, when its run is finished or begins anew."""
+    """Deletes the state, when its run is finished or starts again."""
     for path in (folder / NAME, partial(folder / NAME)):
         path.unlink(missing_ok=True)

@@ -50,8 +50,7 @@ class FeatureCache:
         """
         missing, count = set(fusion_frames) - self._coarse.keys(), len(set(fusion_frames))
         anchors = set(anchors)
-        if missing:
-            on_progress(Stage.FUSE, count - len(missing), count)
+        on_progress(Stage.FUSE, count - len(missing), count)
         while missing and (frame := next(self._frames, None)) is not None:
             if frame.index not in missing:
                 continue

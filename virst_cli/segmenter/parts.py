@@ -57,7 +57,7 @@ class ModelParts:
             if self.residency is Residency.EVERYTHING:
                 whole: LanguageModel = self._build(lambda: LanguageModel(self.config.language), "language_model.")
                 return whole
-            return streamed_language_model(self.folder, device=self.device, dtype=self.dtype, passed=on_layer).eval()
+            return streamed_language_model(self.folder, device=self.device, dtype=self.dtype, on_layer=on_layer).eval()
 
         with self._part("language", make) as part:
             yield part

@@ -57,7 +57,7 @@ class TrackingPass:
             self.cache.read_fusion_frames(chunk.fusion_frames, anchors, self._fusion.seg_model, self._on_progress)
             coarse = self.cache.coarse_maps(chunk.fusion_frames)  # T,C,h,w
             span = (chunk.start / self._length, chunk.stop / self._length)
-            prompts = self._fusion.prompts(self._seg_states, coarse, span)
+            prompts = self._fusion.mask_prompts(self._seg_states, coarse, span)
         self.cache.release_coarse_maps()
         self._on_progress(Stage.FUSE, count, count)
         return prompts

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from virst_cli.model.prompt import PromptBuilder
-from virst_cli.training.batch import Batch, covered
 from virst_cli.training.compression import through_h264
+from virst_cli.training.training_batch import TrainingBatch, covered
 from virst_cli.world import COLOURS, KINDS, TYPES, Clip, Event, Sentence, Thing, make_clip
 
 LONGEST_SENTENCE = 16  # tokens of a sentence that the words loss predicts; further ones are left out
@@ -29,7 +29,7 @@ NOTHING = -1  # label where there is no thing or no token; losses over things an
 
 
 @dataclass
-class WorldBatch(Batch):
+class WorldBatch(TrainingBatch):
     """Synthetic clips with all labels of their things."""
 
     ids: Tensor  # B,T,H,W uint8   0 background, k+1 thing k
@@ -41,7 +41,7 @@ class WorldBatch(Batch):
     words: Tensor  # B,S,LONGEST_SENTENCE   token ids of the sentence itself, then NOTHING
 
     def masks(self, clip: Tensor, time: Tensor, targets: Tensor) -> Tensor:
-        """True masks (R,H,W) float of R rows, as `Batch.masks` says."""
+        """True masks (R,H,W) float of R rows, as `TrainingBatch.masks` says."""
         wanted = F.pad(targets.float(), (1, 0))  # R,K+1   the background is never a target
         return wanted.gather(1, self.ids[clip, time].flatten(1).long()).view(len(targets), *self.ids.shape[2:])
 

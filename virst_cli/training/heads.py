@@ -5,8 +5,8 @@ from torch import Tensor, nn
 
 from virst_cli.model.config import SEG_TOKENS, VirstConfig
 from virst_cli.model.fusion import cosines
-from virst_cli.training.batch import GRID
 from virst_cli.training.data import LONGEST_SENTENCE
+from virst_cli.training.training_batch import GRID
 from virst_cli.world import COLOURS, KINDS, STATES
 
 CELLS = GRID * GRID
@@ -58,8 +58,8 @@ class Pointer(nn.Module):
 class AuxiliaryHeads(nn.Module):
     """All auxiliary heads.
 
-    Their inputs are the tower's tokens (B,T,cells,Cv), SAM 2's coarse maps as tokens (B,T,cells,C), [SEG] states (B,S,10,D), and
-    the meaning of a sentence (B,S,256), which `meaning` computes from its ten [SEG] states.
+    Their inputs are the tower's tokens (B,T,cells,Cv), SAM 2's coarse maps as tokens (B,T,cells,C), [SEG] states (B,S,10,D),
+    and the meaning of a sentence (B,S,256), which `meaning` computes from its ten [SEG] states.
     """
 
     def __init__(self, config: VirstConfig) -> None:

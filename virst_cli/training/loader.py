@@ -10,8 +10,8 @@ from typing import Protocol
 
 from torch.utils.data import DataLoader, Dataset
 
-from virst_cli.training.batch import Batch
 from virst_cli.training.recipe import TrainingStage
+from virst_cli.training.training_batch import TrainingBatch
 
 PREFETCHED = 4  # batches that each worker process keeps ready
 Position = tuple[int, int]  # number of the stage in the recipe, step of the stage
@@ -25,7 +25,9 @@ class BatchSource(Protocol):
         """Name of the data, for the model's manifest."""
         ...
 
-    def __call__(self, keys: Sequence[Sequence[int]], *, clips: int, frames: int, sentences: int, types: Sequence[str]) -> Batch:
+    def __call__(
+        self, keys: Sequence[Sequence[int]], *, clips: int, frames: int, sentences: int, types: Sequence[str]
+    ) -> TrainingBatch:
         """One batch with `clips` clips for each key.
 
         keys: seeds, each a sequence of integers.
@@ -36,7 +38,7 @@ class BatchSource(Protocol):
 
 
 @dataclass(frozen=True)
-class RecipeBatches(Dataset[Batch]):
+class RecipeBatches(Dataset[TrainingBatch]):
     """The batches of a recipe, by stage and step.
 
     parts: numbers of the parts of a batch, each of which has a seed of its own.
@@ -47,7 +49,7 @@ class RecipeBatches(Dataset[Batch]):
     seed: int
     parts: Sequence[int]
 
-    def __getitem__(self, position: Position) -> Batch:
+    def __getitem__(self, position: Position) -> TrainingBatch:
         number, step = position
         stage = self.recipe[number]
         shape = stage.batch_at(step)
@@ -56,7 +58,7 @@ class RecipeBatches(Dataset[Batch]):
             keys, clips=shape.clips, frames=shape.frames, sentences=shape.sentences, types=stage.types_at(step)
         )  # fmt: skip
 
-    def load_from(self, start: Position, *, num_workers: int, pin_memory: bool) -> Iterator[Batch]:
+    def load_from(self, start: Position, *, num_workers: int, pin_memory: bool) -> Iterator[TrainingBatch]:
         """All batches from `start` to the end of the recipe.
 
         num_workers: processes that make the batches; 0: this process makes each when it is needed.

@@ -20,11 +20,11 @@ from virst_cli.machine.dtypes import cpu_has_bfloat16
 from virst_cli.model.config import VirstConfig
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.model.virst import Virst
-from virst_cli.training.batch import Batch
 from virst_cli.training.loader import BatchSource, RecipeBatches
 from virst_cli.training.optimizer import build_adamw, parameter_order, saved_state_by_name, set_lr, state_by_name
 from virst_cli.training.recipe import TrainingStage
 from virst_cli.training.teacher import Teacher
+from virst_cli.training.training_batch import TrainingBatch
 
 CPU = torch.device("cpu")
 STATE = "training.pt"
@@ -131,7 +131,7 @@ class Trainer:
             self._finish_stage()
         return True
 
-    def _one_step(self, stage: TrainingStage, trained: dict[str, nn.Parameter], batch: Batch) -> dict[str, torch.Tensor]:
+    def _one_step(self, stage: TrainingStage, trained: dict[str, nn.Parameter], batch: TrainingBatch) -> dict[str, torch.Tensor]:
         generator = torch.Generator().manual_seed(hash((self.seed, self.stage, self.step, self.rank)) % 2**31)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.device.type == "cpu" and cpu_has_bfloat16()):
             found = self.teacher.losses(stage.objective, batch, stage.batch_at(self.step).sampled_frames, generator)

@@ -11,10 +11,10 @@ from itertools import accumulate, chain
 import torch
 from torch import Tensor
 
-from virst_cli.model.language import may_look
+from virst_cli.model.language import packed_mask
 from virst_cli.model.prompt import Prompt
 
-SHARED, PADDING = 0, -1  # parts of a sequence that are no sentence; `may_look` has the first seen by all
+SHARED, PADDING = 0, -1  # parts of a sequence that are no sentence; `packed_mask` has the first seen by all
 
 
 @dataclass
@@ -55,4 +55,4 @@ class PackedLayout:
 
     def mask(self) -> Tensor:
         """True where a row may attend to a column, (B,L,L) bool."""
-        return may_look(self.part)
+        return packed_mask(self.part)

@@ -17,6 +17,6 @@ def save_model(trainer: Trainer, folder: Path) -> Path:
     trained_on = {"data": trainer.source.name, "seed": trainer.seed, "seconds": round(trainer.seconds)}
     recipe = [{"stage": stage.name, "steps": stage.steps, "rate": stage.lr} for stage in trainer.recipe]
     with new_model_folder(folder) as writer:
-        writer.shard("model", tensors)
+        writer.write_shard("model", tensors)
         writer.finish(trainer.config, trainer.prompts.tokenizer, {**trained_on, "recipe": recipe})
     return folder

@@ -15,16 +15,16 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from virst_cli.errors import UsageError
 from virst_cli.model.config import CLIP_FRAMES, SEG_TOKENS
-from virst_cli.model.fusion import Looking
+from virst_cli.model.fusion import QueriesAndKeys
 from virst_cli.model.pixels import normalise
 from virst_cli.model.seg_model import FrameFeatures, Tracked
 from virst_cli.model.virst import Virst
 from virst_cli.model.vision_tower import TrunkPatches
 from virst_cli.tracking.schedule import evenly_spaced
 from virst_cli.training import losses
-from virst_cli.training.batch import Batch
 from virst_cli.training.packing import PackedLayout
 from virst_cli.training.recipe import Objective
+from virst_cli.training.training_batch import TrainingBatch
 
 Losses = dict[str, Tensor]  # by name; J is logged, but not optimised
 ANCHOR_GAPS = (3, 9)  # at least, less than: frames from one anchor to the next, as virst-nano has in chunks of 100 to 256 frames
@@ -83,7 +83,7 @@ class Teacher(nn.Module):
 
     # --- forward pass --------------------------------------------------------------------------------------
 
-    def encode(self, batch: Batch) -> EncodedFrames:
+    def encode(self, batch: TrainingBatch) -> EncodedFrames:
         """The features of all frames from SAM 2's image encoder and the vision tower."""
         clips, frames = batch.images.shape[:2]
         images = normalise(batch.images.flatten(0, 1)).contiguous(memory_format=torch.channels_last)
@@ -94,13 +94,13 @@ class Teacher(nn.Module):
         tower = vision_tower.attend(patches, frames=CLIP_FRAMES)  # B*T/4,4*cells,Cv
         return EncodedFrames(features, tower.reshape(clips, frames, -1, tower.shape[-1]))
 
-    def reason(self, batch: Batch, encoded: EncodedFrames) -> Tensor:
+    def reason(self, batch: TrainingBatch, encoded: EncodedFrames) -> Tensor:
         """[SEG] states (B,S,10,D) from the frames and the sentences."""
         tokens = encoded.tower.reshape(-1, CLIP_FRAMES * encoded.tower.shape[2], encoded.tower.shape[3])
         visual = self.model.vision.mm_projector(tokens)
         return self.seg_states(batch, visual.reshape(len(batch.prompts), -1, visual.shape[-1]))
 
-    def seg_states(self, batch: Batch, visual: Tensor) -> Tensor:
+    def seg_states(self, batch: TrainingBatch, visual: Tensor) -> Tensor:
         """[SEG] states (B,S,10,D) from visual tokens (B,V,D); V may be 0."""
         embed = self.model.language_model.embed_tokens
         layout = PackedLayout.of(batch.prompts, visual.shape[1], self.device)
@@ -128,13 +128,13 @@ class Teacher(nn.Module):
         self._raw.clear()
         return masks, ious, score
 
-    def grids(self, batch: Batch, encoded: EncodedFrames) -> Tensor:
+    def grids(self, batch: TrainingBatch, encoded: EncodedFrames) -> Tensor:
         """The SegPrompter's frame tokens (R,T,cells,C), repeated for each of R = B*S sentences."""
         clips, frames = batch.images.shape[:2]
-        grids = self.model.fusion.seg_prompter.look(encoded.features.coarse.unflatten(0, (clips, frames)))  # B,T,cells,C
+        grids = self.model.fusion.seg_prompter.grids(encoded.features.coarse.unflatten(0, (clips, frames)))  # B,T,cells,C
         return grids.repeat_interleave(batch.targets.shape[1], 0)
 
-    def fuse(self, batch: Batch, encoded: EncodedFrames, states: Tensor) -> FramePrompts:
+    def fuse(self, batch: TrainingBatch, encoded: EncodedFrames, states: Tensor) -> FramePrompts:
         """Mask prompts from [SEG] states (B,S,10,D), R = B*S."""
         grids = self.grids(batch, encoded)
         rows = max(1, MAX_ATTENTION // grids.shape[1] ** 2) if self.device.type == "cpu" else len(grids)
@@ -148,8 +148,8 @@ class Teacher(nn.Module):
 
     def _prompts_and_attention(self, states: Tensor, grids: Tensor) -> tuple[Tensor, Tensor]:
         """Mask prompts and supervised attention of some rows."""
-        layers: list[Looking] = []
-        prompts = self.model.fusion.seg_prompter.prompts(states, grids, layers)
+        layers: list[QueriesAndKeys] = []
+        prompts = self.model.fusion.seg_prompter.mask_prompts(states, grids, layers)
         if not layers:  # a model without cross-attention in its SegPrompter
             return prompts, prompts.new_zeros(len(prompts), 0)
         return prompts, torch.stack([_supervised_part(layer).logits().flatten(1, 2) for layer in layers], 1)
@@ -161,7 +161,7 @@ class Teacher(nn.Module):
         """The function that computes the losses of each objective."""
         return {Objective.TUNE: self.tune_losses, Objective.PROPAGATE: self.propagate_losses}
 
-    def losses(self, objective: Objective, batch: Batch, sampled_frames: int, generator: torch.Generator) -> Losses:
+    def losses(self, objective: Objective, batch: TrainingBatch, sampled_frames: int, generator: torch.Generator) -> Losses:
         """The losses of an objective for a batch.
 
         sampled_frames: frames per sentence whose masks are decoded, if the objective samples frames.
@@ -171,7 +171,7 @@ class Teacher(nn.Module):
 
     def mask_losses(
         self,
-        batch: Batch,
+        batch: TrainingBatch,
         encoded: EncodedFrames,
         prompts: FramePrompts,
         targets: Tensor,
@@ -188,13 +188,13 @@ class Teacher(nn.Module):
         found = _losses_of_masks(*decoded, batch.masks(clip, time, targets.flatten(0, 1)[query]))
         return {**found, "attention": _attention_loss(prompts.attention, batch.share(targets).flatten(0, 1))}
 
-    def tune_losses(self, batch: Batch, sampled_frames: int, generator: torch.Generator) -> Losses:
+    def tune_losses(self, batch: TrainingBatch, sampled_frames: int, generator: torch.Generator) -> Losses:
         """Losses of masks alone, as published; the user's videos have no other labels."""
         encoded = self.encode(batch)
         prompts = self.fuse(batch, encoded, self.reason(batch, encoded))
         return self.mask_losses(batch, encoded, prompts, batch.targets, sampled_frames, generator)
 
-    def propagate_losses(self, batch: Batch, sampled_frames: int, generator: torch.Generator) -> Losses:
+    def propagate_losses(self, batch: TrainingBatch, sampled_frames: int, generator: torch.Generator) -> Losses:
         """Losses of propagated masks: anchors come from frozen prompts and are spread as in use, all other frames from memory.
 
         The truth of a propagated frame is what the anchors' masks show, even where that is not what the sentence means.
@@ -232,7 +232,7 @@ class Teacher(nn.Module):
         # the decoder also learns here, and must not forget how to decode anchors
         return {**found, **{name: (found[name] + value) / 2 for name, value in _mean(anchor_losses).items() if name != "J"}}
 
-    def memory_losses(self, batch: Batch, time: int, clip: Tensor, targets: Tensor) -> Losses:
+    def memory_losses(self, batch: TrainingBatch, time: int, clip: Tensor, targets: Tensor) -> Losses:
         """Further losses of a propagated frame; none here.
 
         clip: clip of each row, (R,).
@@ -241,11 +241,11 @@ class Teacher(nn.Module):
         return {}
 
 
-def _supervised_part(looking: Looking) -> Looking:
+def _supervised_part(attention: QueriesAndKeys) -> QueriesAndKeys:
     """The part of the attention that the attention loss supervises: half of the heads and two of the ten tokens, to save time."""
-    half = looking.keys.shape[1] // 2
-    content = None if looking.content is None else looking.content[:, :half]
-    return Looking(looking.queries[:, :half, :: SEG_TOKENS // 2], looking.keys[:, :half], content)
+    half = attention.keys.shape[1] // 2
+    content = None if attention.content is None else attention.content[:, :half]
+    return QueriesAndKeys(attention.queries[:, :half, :: SEG_TOKENS // 2], attention.keys[:, :half], content)
 
 
 def _losses_of_masks(masks: Tensor, ious: Tensor, score: Tensor, truth: Tensor) -> Losses:

@@ -17,19 +17,19 @@ from torch import Tensor
 from virst_cli.bench import Sample
 from virst_cli.errors import UsageError
 from virst_cli.model.prompt import PromptBuilder
-from virst_cli.training.batch import Batch, covered
+from virst_cli.training.training_batch import TrainingBatch, covered
 
 CACHED_FRAMES = 4096  # 50 kB each at 128 x 128 pixels
 
 
 @dataclass
-class UserBatch(Batch):
+class UserBatch(TrainingBatch):
     """Clips of the user's videos, whose things are their sentences: K = S."""
 
     truth: Tensor  # B,T,S,H,W bool
 
     def masks(self, clip: Tensor, time: Tensor, targets: Tensor) -> Tensor:
-        """True masks (R,H,W) float of R rows, as `Batch.masks` says."""
+        """True masks (R,H,W) float of R rows, as `TrainingBatch.masks` says."""
         return (self.truth[clip, time] & targets[:, :, None, None]).any(1).float()
 
 

@@ -15,11 +15,11 @@ from virst_cli.model.fusion import WHOLE
 from virst_cli.model.prompt import PromptBuilder
 from virst_cli.model.virst import Virst
 from virst_cli.training import losses
-from virst_cli.training.batch import Batch
 from virst_cli.training.data import WorldBatch
 from virst_cli.training.heads import AuxiliaryHeads
 from virst_cli.training.recipe import Objective
 from virst_cli.training.teacher import EncodedFrames, Losses, ObjectiveFunction, Teacher, cell_weights
+from virst_cli.training.training_batch import TrainingBatch
 from virst_cli.world import COLOURS, KINDS
 
 COVERED = 0.15  # share of a cell that a thing must cover to be the cell's label
@@ -225,7 +225,7 @@ class WorldTeacher(Teacher):
             **self._all_mask_losses(batch, encoded, states, batch.targets, sampled_frames, generator),
         }
 
-    def memory_losses(self, batch: Batch, time: int, clip: Tensor, targets: Tensor) -> Losses:
+    def memory_losses(self, batch: TrainingBatch, time: int, clip: Tensor, targets: Tensor) -> Losses:
         """Loss of the target's share of each cell, read from the features behind memory attention."""
         share = (batch.cover[clip, time] * targets.float()[:, None]).sum(-1)  # R,cells
         predicted = self.helpers.occupancy(self._memory_features.transpose(0, 1))[..., 0].float()

@@ -7,7 +7,7 @@ import numpy as np
 from virst_cli.errors import UsageError
 from virst_cli.world.grammar import SHORTEST, write_sentences
 from virst_cli.world.predicates import Facts
-from virst_cli.world.render import draw_frames
+from virst_cli.world.render import render_scene
 from virst_cli.world.scene import SHARED, draw_scene
 from virst_cli.world.things import TYPES, Clip
 
@@ -42,7 +42,7 @@ def make_clip(
         things = tuple(actor.thing for actor in actors)
         written = write_sentences(rng, Facts(things, width, height), count=sentences, types=wanted)
         if written:
-            images, ids = draw_frames(rng, actors, times=range(0, frames, every), width=width, height=height)
+            images, ids = render_scene(rng, actors, times=range(0, frames, every), width=width, height=height)
             return Clip(images, ids, tuple(thing.every(every) for thing in things), written)
     raise UsageError(
         f"no sentence of type {', '.join(dict.fromkeys(wanted))} fits a clip of {frames} frames of {width}x{height}; "

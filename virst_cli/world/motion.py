@@ -26,7 +26,7 @@ def event_window(role: str, frames: int) -> tuple[int, int]:
 
 
 @dataclass
-class Trajectory:
+class ThingMotion:
     """The path and the states of one thing over T frames."""
 
     x: npt.NDArray[np.float32]  # T   horizontal centre in pixels
@@ -81,9 +81,9 @@ class _Walker:
             self._append(AIR, self.x, height * float(np.sin(np.pi * k / (frames + 1))))
             self.x += speed * self.heading
 
-    def trajectory(self, frames: int) -> Trajectory:
+    def motion(self, frames: int) -> ThingMotion:
         """The first `frames` frames of what was built."""
-        return Trajectory(
+        return ThingMotion(
             np.array(self.xs[:frames], dtype=np.float32),
             np.array(self.lifts[:frames], dtype=np.float32),
             np.array(self.states[:frames], dtype=np.uint8),
@@ -93,7 +93,7 @@ class _Walker:
 
 def move(
     rng: np.random.Generator, role: str, *, frames: int, width: int, side: int, unit: float, when: int | None = None
-) -> Trajectory:
+) -> ThingMotion:
     """Draw a trajectory.
 
     role: one of EVENTS.
@@ -114,7 +114,7 @@ def move(
         _act_once(rng, walker, role, frames=frames, width=width, side=side, unit=unit, when=when or 0)
     else:
         _act_repeatedly(rng, walker, role, frames=frames, width=width, side=side, unit=unit, when=when or 0)
-    return walker.trajectory(frames)
+    return walker.motion(frames)
 
 
 def _place_for(rng: np.random.Generator, walker: _Walker, distance: float) -> None:

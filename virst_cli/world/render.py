@@ -19,7 +19,7 @@ PAN = 0.2  # margin in which the camera moves, as a share of the frame's side
 NOISE = 5.0  # standard deviation of the pixel noise
 
 
-def draw_frames(
+def render_scene(
     rng: np.random.Generator, actors: list[Actor], *, times: range, width: int, height: int
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """The frames (T, H, W, 3) and ids (T, H, W) of a scene, both uint8. Visible pixels of actors[i] have the id i+1.

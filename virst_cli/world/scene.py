@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from virst_cli.world.motion import PEAK, SHORT, TIMED, Trajectory, event_window, events_of, move
+from virst_cli.world.motion import PEAK, SHORT, TIMED, ThingMotion, event_window, events_of, move
 from virst_cli.world.things import ABSENT, COLOURS, KINDS, SIZES, Thing
 
 SPRITE_SIDES = {"small": (34, 36), "large": (58, 60)}  # pixels in a frame of 128; the figure fills 0.94 of them: 32 to 56
@@ -118,12 +118,12 @@ def _draw_actor(
 ) -> Actor:
     unit = min(width, height) / 128
     side = max(4, round(int(rng.choice(SPRITE_SIDES[size])) * unit))
-    trajectory: Trajectory = move(rng, role, frames=frames, width=width, side=side, unit=unit, when=when)
+    motion: ThingMotion = move(rng, role, frames=frames, width=width, side=side, unit=unit, when=when)
     top = side / 2 + (PEAK[1] * unit if role == "jump" else 0)
     base = float(rng.uniform(top, max(top + 1, height - side / 2)))
-    path = np.stack([trajectory.x, base - trajectory.lift], axis=1).astype(np.float32)  # T, 2
-    thing = Thing(kind, colour, size, path, trajectory.states, events_of(trajectory.states))
-    return Actor(thing, side, base, trajectory.faces_left, int(rng.integers(4)))
+    path = np.stack([motion.x, base - motion.lift], axis=1).astype(np.float32)  # T, 2
+    thing = Thing(kind, colour, size, path, motion.states, events_of(motion.states))
+    return Actor(thing, side, base, motion.faces_left, int(rng.integers(4)))
 
 
 def _boxes(actor: Actor) -> npt.NDArray[np.float32]:

@@ -69,7 +69,7 @@ def shard(model: dict[str, bytes]) -> str:
     return sum_of(model["model.safetensors"])
 
 
-def note(cache: Path, repository: str = MODEL) -> dict[str, dict[str, str]]:
-    """What was recorded of a repository."""
+def record(cache: Path, repository: str = MODEL) -> dict[str, dict[str, str]]:
+    """The record of a repository."""
     read: dict[str, dict[str, str]] = json.loads((cache / f"models--{repository.replace('/', '--')}" / "virst.json").read_text())
     return read

@@ -24,7 +24,7 @@ TOKEN = "hf_secret_of_the_tests"  # the only one that opens private repositories
 
 @dataclass(frozen=True)
 class Request:
-    """One that came in."""
+    """A request that was received."""
 
     method: str
     path: str
@@ -92,7 +92,7 @@ class Hub:
         return fault
 
     def fault(self, path: str) -> Fault:
-        """What goes wrong with this request; it is used up by it."""
+        """The fault for a request, which counts as one of its times."""
         with self._lock:
             for fault in self.faults:
                 if fault.times and fault.where in path:
@@ -106,7 +106,7 @@ class Hub:
 
     @contextmanager
     def silence(self) -> Iterator[None]:
-        """A block in which nobody may ask anything."""
+        """A block in which no request may be made."""
         before = len(self.requests)
         yield
         assert not self.requests[before:], "the network was used"

@@ -1,4 +1,4 @@
-"""Downloads that are disturbed: they go on where they stopped, and two at once do not get in each other's way."""
+"""Downloads that are disturbed: they continue where they stopped, and two at once do not disturb each other."""
 
 import signal
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checkpoints.hub.conftest import MODEL, Virst, note
+from tests.checkpoints.hub.conftest import MODEL, Virst, record
 from tests.checkpoints.hub.server import Hub
 from tests.commands.running import environment, until
 
@@ -36,12 +36,12 @@ def start(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.fixture
-def coming(cache: Path, shard: str) -> Path:
+def unfinished(cache: Path, shard: str) -> Path:
     """Where the weights are while they come in."""
     return cache / "models--someone--virst-tiny" / "blobs" / f"{shard}.incomplete"
 
 
-def there_is(path: Path, size: int) -> Callable[[], bool]:
+def has_bytes(path: Path, size: int) -> Callable[[], bool]:
     return lambda: path.exists() and path.stat().st_size >= size
 
 
@@ -50,16 +50,18 @@ def held(folder: str) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_download_that_was_stopped_goes_on_where_it_was(how, hub: Hub, model, shard, start: Start, virst: Virst, coming, cache):
+def test_a_download_that_was_stopped_continues_where_it_was(
+    how, hub: Hub, model, shard, start: Start, virst: Virst, unfinished, cache
+):
     stalled = hub.fails(shard, stall=2 * ENOUGH)
     process = start("weights", "pull", MODEL)
-    until(there_is(coming, ENOUGH), "something has come in")
+    until(has_bytes(unfinished, ENOUGH), "something has come in")
     process.send_signal(how)
     assert process.wait() in (-signal.SIGKILL, 130)
     stalled.released.set()
-    have = coming.stat().st_size
+    have = unfinished.stat().st_size
     assert not (cache / "models--someone--virst-tiny" / "virst.json").exists()
-    assert virst("weights", "path", MODEL).code == 4  # half a model is none
+    assert virst("weights", "path", MODEL).code == 4  # half a model does not count
     done = virst("weights", "pull", MODEL)
     assert done.code == 0, done.err
     assert held(done.out) == model
@@ -67,7 +69,7 @@ def test_a_download_that_was_stopped_goes_on_where_it_was(how, hub: Hub, model, 
     assert not list(cache.rglob("*.incomplete"))
 
 
-def test_a_server_that_knows_no_ranges_sends_everything_again(hub: Hub, model, shard, start: Start, virst: Virst, coming):
+def test_a_server_that_knows_no_ranges_sends_everything_again(hub: Hub, model, shard, start: Start, virst: Virst, unfinished):
     hub.fails(shard, stall=2 * ENOUGH).released.set()
     hub.fails(shard, no_ranges=True, times=9)
     process = start("weights", "pull", MODEL)
@@ -75,28 +77,28 @@ def test_a_server_that_knows_no_ranges_sends_everything_again(hub: Hub, model, s
     assert held(virst("weights", "pull", MODEL).out) == model
 
 
-def test_what_was_left_longer_than_the_file_is_thrown_away(hub: Hub, model, shard, virst: Virst, coming):
-    coming.parent.mkdir(parents=True)
-    coming.write_bytes(bytes(len(model["model.safetensors"]) + 1))
+def test_a_rest_that_is_longer_than_the_file_is_deleted(hub: Hub, model, shard, virst: Virst, unfinished):
+    unfinished.parent.mkdir(parents=True)
+    unfinished.write_bytes(bytes(len(model["model.safetensors"]) + 1))
     assert held(virst("weights", "pull", MODEL).out) == model
 
 
-def test_what_was_left_damaged_is_refused_and_the_next_try_works(hub: Hub, model, shard, virst: Virst, coming):
-    coming.parent.mkdir(parents=True)
-    coming.write_bytes(bytes(ENOUGH))
+def test_a_damaged_rest_is_refused_and_the_next_try_works(hub: Hub, model, shard, virst: Virst, unfinished):
+    unfinished.parent.mkdir(parents=True)
+    unfinished.write_bytes(bytes(ENOUGH))
     done = virst("weights", "pull", MODEL)
     assert done.code == 4
     assert f"expected sha256 {shard}, got " in done.error
     assert held(virst("weights", "pull", MODEL).out) == model
 
 
-def test_a_line_that_breaks_is_taken_up_again(hub: Hub, model, shard, virst: Virst):
+def test_a_broken_connection_is_resumed(hub: Hub, model, shard, virst: Virst):
     hub.fails(shard, cut=ENOUGH, times=2)
     done = virst("weights", "pull", MODEL)
     assert done.code == 0, done.err
     assert held(done.out) == model
     assert [request.range is None for request in hub.asked(shard)] == [True, False, False]
-    assert "Error" not in done.err  # a hiccup is nobody's business
+    assert "Error" not in done.err  # a short interruption is not reported
 
 
 def test_a_hub_that_is_too_busy_is_asked_again(hub: Hub, model, shard, virst: Virst):
@@ -105,17 +107,17 @@ def test_a_hub_that_is_too_busy_is_asked_again(hub: Hub, model, shard, virst: Vi
 
 
 @pytest.mark.slow
-def test_a_line_that_falls_asleep_is_taken_up_again(hub: Hub, model, shard, virst: Virst):
+def test_a_stalled_connection_is_resumed(hub: Hub, model, shard, virst: Virst):
     hub.fails(shard, stall=ENOUGH)
     done = virst("weights", "pull", MODEL, env={"HF_HUB_DOWNLOAD_TIMEOUT": "1"})
     assert done.code == 0, done.err
     assert held(done.out) == model
 
 
-def test_two_at_once_fetch_everything_once(hub: Hub, model, shard, start: Start, coming, cache):
+def test_two_at_once_fetch_everything_once(hub: Hub, model, shard, start: Start, unfinished, cache):
     stalled = hub.fails(shard, stall=ENOUGH)
     first = start("weights", "pull", MODEL)
-    until(there_is(coming, ENOUGH), "the first one has something")
+    until(has_bytes(unfinished, ENOUGH), "the first one has something")
     second = start("weights", "pull", MODEL)
     until(lambda: waits_for_a_lock(second.pid), "the second one waits")
     stalled.released.set()
@@ -124,7 +126,7 @@ def test_two_at_once_fetch_everything_once(hub: Hub, model, shard, start: Start,
     assert outputs[0][0] == outputs[1][0]
     assert held(outputs[0][0]) == model
     assert len(hub.asked("/api/models")) == 1
-    assert note(cache)["sha256"]
+    assert record(cache)["sha256"]
 
 
 def waits_for_a_lock(pid: int) -> bool:

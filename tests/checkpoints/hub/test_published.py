@@ -1,4 +1,4 @@
-"""The published weights, from nothing to masks, as the README has it; and what is refused on the way."""
+"""The published weights, from nothing to masks, as the README and docs/models.md have it; and what is refused on the way."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checkpoints.hub.conftest import Virst, note
+from tests.checkpoints.hub.conftest import Virst, record
 from tests.checkpoints.hub.published import BASE, SAM2, install, publish
 from tests.checkpoints.hub.server import TOKEN, Hub
 from tests.commands.running import Done
@@ -46,8 +46,10 @@ def shell(hub: Hub, environ: dict[str, str], tmp_path: Path, virst: Virst) -> Vi
 
 @pytest.mark.slow
 def test_the_commands_of_the_readme_work(hub: Hub, shell: Virst, tmp_path: Path):
-    said = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-    assert all(f"```{block}```" in said for block in (README, SHARING, SHARED))
+    root = Path(__file__).parents[3]
+    assert f"```{README}```" in (root / "README.md").read_text(encoding="utf-8")
+    models = (root / "docs" / "models.md").read_text(encoding="utf-8")
+    assert all(f"```{block}```" in models for block in (README, SHARING, SHARED))
     source = ("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=8", "-frames:v", "4")
     Maker(tmp_path)("video.mp4", *source, *FAST)
     done = shell(README)
@@ -61,7 +63,7 @@ def test_the_commands_of_the_readme_work(hub: Hub, shell: Virst, tmp_path: Path)
     assert (tmp_path / "video.virst" / "masks.jsonl").is_file()
 
 
-def test_pull_says_what_is_left_to_do_and_that_is_right(hub: Hub, shell: Virst, cache: Path, tmp_path: Path):
+def test_pull_prints_the_next_command_and_it_works(hub: Hub, shell: Virst, cache: Path, tmp_path: Path):
     pulled = shell("virst weights pull virst-7b")
     assert pulled.code == 0, pulled.err
     folders = [Path(line) for line in pulled.out.splitlines()]
@@ -69,7 +71,7 @@ def test_pull_says_what_is_left_to_do_and_that_is_right(hub: Hub, shell: Virst, 
         ["merges.txt", "model.safetensors", "tokenizer_config.json", "vocab.json"],  # no code
         ["sam2.1_hiera_large.pt"],
     ]
-    assert note(cache, BASE)["revisions"]["main"] == hub.repositories[BASE].names["main"]
+    assert record(cache, BASE)["revisions"]["main"] == hub.repositories[BASE].names["main"]
     assert "https://drive.google.com/file/d/19PrTMWWzGHBTrZ0JTe1feH205vjHkoNx" in pulled.err
     command = pulled.err.splitlines()[-1].strip()
     with hub.silence():
@@ -79,8 +81,8 @@ def test_pull_says_what_is_left_to_do_and_that_is_right(hub: Hub, shell: Virst, 
     assert folder.path == tmp_path / "home" / "models" / "virst-7b"
     folder.verify()
     assert folder.config.segmentation.initial_fusion
-    for said in ("low-rank updates merged", "of fusion.seg_model", "first fusion: used; its gate is 0.37"):
-        assert said in done.err
+    for words in ("low-rank updates merged", "of fusion.seg_model", "first fusion: used; its gate is 0.37"):
+        assert words in done.err
     with hub.silence():
         assert "is already on this machine" in shell("virst weights pull virst-7b").err
 
@@ -105,7 +107,7 @@ def test_a_part_that_is_not_the_pinned_one_is_not_even_fetched(hub: Hub, shell: 
     hub.publish(SAM2, {"sam2.1_hiera_large.pt": bytes(5000)})
     done = shell("virst weights pull virst-7b")
     assert done.code == 4
-    assert "sam2.1_hiera_large.pt is not what it should be: expected sha256 " in done.error
+    assert "sam2.1_hiera_large.pt has the wrong contents: expected sha256 " in done.error
 
 
 @pytest.mark.slow
@@ -121,7 +123,7 @@ def test_a_part_that_was_damaged_here_is_not_imported(hub: Hub, shell: Virst):
 
 
 @pytest.mark.slow
-def test_a_checkpoint_of_ones_own_needs_a_name_of_its_own(hub: Hub, shell: Virst, tmp_path: Path):
+def test_a_users_own_checkpoint_needs_another_name(hub: Hub, shell: Virst, tmp_path: Path):
     with (tmp_path / "virst_checkpoint.pt").open("ab") as file:
         file.write(b"\0")  # still a good one, but another
     parts = f"--base {CHECKPOINT / 'videochat_base'} --sam2 {CHECKPOINT / 'sam2_base.pt'} --tokenizer {CHECKPOINT / 'tokenizer'}"

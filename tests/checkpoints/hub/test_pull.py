@@ -5,7 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
-from tests.checkpoints.hub.conftest import MODEL, Virst, note
+from tests.checkpoints.hub.conftest import MODEL, Virst, record
 from tests.checkpoints.hub.server import TOKEN, Hub, sum_of
 
 WEIGHTS = "model.safetensors"
@@ -27,7 +27,7 @@ def test_a_model_comes_whole_and_nothing_else_does(hub: Hub, model: dict[str, by
 def test_commit_and_sums_are_written_beside_the_files(hub: Hub, model: dict[str, bytes], virst: Virst, cache: Path):
     virst("weights", "pull", MODEL)
     commit = hub.repositories[MODEL].names["main"]
-    read = note(cache)
+    read = record(cache)
     assert read["revisions"]["main"] == commit
     assert read["sha256"][commit].keys() == model.keys()
     assert read["sha256"][commit][WEIGHTS] == sum_of(model[WEIGHTS])
@@ -76,10 +76,10 @@ def test_a_token_opens_private_models_and_goes_to_the_hub_only(hub: Hub, model: 
     assert not any("authorization" in request.headers for request in hub.asked(f"/{shard}"))
 
 
-def test_nothing_is_told_about_this_machine(hub: Hub, model: dict[str, bytes], virst: Virst):
+def test_nothing_about_this_machine_is_sent(hub: Hub, model: dict[str, bytes], virst: Virst):
     virst("weights", "pull", MODEL)
-    said = {request.headers["user-agent"] for request in hub.requests}
-    assert all(re.fullmatch(r"(virst|unknown)/\S+; hf_hub/\S+; python/\S+", agent) for agent in said), said
+    agents = {request.headers["user-agent"] for request in hub.requests}
+    assert all(re.fullmatch(r"(virst|unknown)/\S+; hf_hub/\S+; python/\S+", agent) for agent in agents), agents
 
 
 def test_a_proxy_is_used(hub: Hub, model: dict[str, bytes], virst: Virst):
@@ -106,7 +106,7 @@ def test_the_caches_own_tools_see_an_ordinary_model(hub: Hub, model: dict[str, b
     assert repo.refs["main"].commit_hash == folder.name  # `hf cache prune` takes what has no name
 
 
-def test_rm_frees_the_cache_and_says_so_beforehand(hub: Hub, model: dict[str, bytes], virst: Virst, cache: Path):
+def test_rm_frees_the_cache_and_needs_confirmation(hub: Hub, model: dict[str, bytes], virst: Virst, cache: Path):
     folder = Path(virst("weights", "pull", MODEL).out.strip())
     assert "--yes" in virst("weights", "rm", MODEL).error
     planned = virst("weights", "rm", MODEL, "--dry-run")
@@ -120,7 +120,7 @@ def test_rm_frees_the_cache_and_says_so_beforehand(hub: Hub, model: dict[str, by
     assert "virst weights list" in gone.error
 
 
-def test_verify_names_a_damaged_file_and_pull_mends_it(hub: Hub, model: dict[str, bytes], shard: str, virst: Virst):
+def test_verify_names_a_damaged_file_and_pull_repairs_it(hub: Hub, model: dict[str, bytes], shard: str, virst: Virst):
     folder = Path(virst("weights", "pull", MODEL).out.strip())
     damaged = bytearray(model[WEIGHTS])
     damaged[-1] ^= 1
@@ -144,7 +144,7 @@ def test_a_model_that_another_program_has_downloaded_is_not_downloaded_again(
     assert len(hub.asked(shard)) == 1
 
 
-def test_a_cache_that_is_moved_goes_on(hub: Hub, model: dict[str, bytes], virst: Virst, cache: Path, tmp_path: Path):
+def test_a_moved_cache_still_works(hub: Hub, model: dict[str, bytes], virst: Virst, cache: Path, tmp_path: Path):
     virst("weights", "pull", MODEL)
     shutil.move(cache, tmp_path / "moved")
     with hub.silence():

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from virst_cli.bench.annotators import ANNOTATORS, has_four_per_object, merge
+from virst_cli.bench.annotators import ANNOTATORS, has_four_per_object, merge_masks
 from virst_cli.bench.datasets.disk_dataset import DiskDataset
 from virst_cli.bench.datasets.folder_layout import FolderLayout
 from virst_cli.bench.datasets.mask_table import MaskTable
@@ -128,4 +128,4 @@ class MergedTruth:
         self._objects, self._size = objects, size
 
     def __getitem__(self, frame: int) -> NDArray[np.uint8]:
-        return merge([expression.truth[frame] for expression in self._objects], self._size)
+        return merge_masks([expression.truth[frame] for expression in self._objects], self._size)

@@ -1,6 +1,6 @@
 """Draws how a training went, from the log that `virst train` keeps beside the model it makes.
 
-    python examples/make_curves.py my-nano.training/log.jsonl curves.svg
+    python tools/make_curves.py my-nano.training/log.jsonl curves.svg
 
 One panel a quantity, steps to the right, the stages as bands. Every point is the mean of ten steps. How long a step takes
 depends on stage and device; the log has the seconds.

@@ -1,6 +1,6 @@
 """The picture in the README: frames of a video side by side.
 
-python examples/make_strip.py dogs.virst/the-dog-that-jumps-last.overlay.mp4 examples/dogs.png
+python tools/make_strip.py dogs.virst/the-dog-that-jumps-last.overlay.mp4 examples/dogs.png
 """
 
 import sys

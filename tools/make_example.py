@@ -1,6 +1,6 @@
 """How the example clips and their true masks were made: clips of the synthetic world, written as videos.
 
-    python examples/make_example.py examples
+    python tools/make_example.py examples
 
 Training never drew them: its seeds have another form.
 """

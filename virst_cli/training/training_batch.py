@@ -20,7 +20,7 @@ GRID = 8  # cells per side of the grid in which losses locate things
 
 
 @dataclass
-class Batch(ABC):
+class TrainingBatch(ABC):
     """B clips of T frames with S sentences per clip and at most K things per clip."""
 
     images: Tensor  # B,T,3,H,W uint8

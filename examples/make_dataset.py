@@ -1,6 +1,6 @@
 """Turns a clip and its masks into the layout of MeViS, to tune virst-nano to it or to score a model on it.
 
-    python examples/own_clips.py FOLDER clip.mp4 masks/ "1: the black dog" "1+2: both dogs"
+    python examples/make_dataset.py FOLDER clip.mp4 masks/ "1: the black dog" "1+2: both dogs"
     virst train --init virst-nano --dataset mevis --root FOLDER --output mine
     virst bench --dataset mevis --root FOLDER --model mine
 

@@ -1,6 +1,6 @@
 """The contact sheet: what a model finds in held-out clips of the synthetic world, its successes and its failures.
 
-    python examples/make_sheet.py weights/sheet.png [MODEL] [VIDEOS]
+    python tools/make_sheet.py weights/sheet.png [MODEL] [VIDEOS]
 
 For every type of sentence, on the left a good answer (three quarters are worse), on the right the worst. Tinted: what the model
 found; white line: the truth. The number is J&F over all frames.
