@@ -49,5 +49,5 @@ def test_a_place_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot write"):
         write_mevis(tmp_path / "file", videos=1, seed=1, size=(32, 32), frames=2)
-    with pytest.raises(UsageError, match="1 video"):
+    with pytest.raises(UsageError, match="--videos must be at least 1"):
         write_mevis(tmp_path, videos=0, seed=1)

@@ -68,7 +68,7 @@ def train(
     if (state / STATE).exists() and not resume:
         raise OutputError(f"{state} holds the state of an unfinished training; add --resume to continue it, or remove the folder")
     if init is None and (dataset != WORLD or root is not None):
-        raise UsageError("--dataset and --root need a model to start from; add --init virst-nano")
+        raise UsageError("your own videos are too few to train from random weights; add --init virst-nano")
     job = TrainingJob(
         state, seed=seed, effort=effort, stages=tuple(stage or ()), init=find_model(init) if init else None, dataset=dataset,
         root=root if dataset == WORLD else data_root(root), device=resolve_device(device),

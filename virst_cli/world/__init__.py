@@ -1,6 +1,6 @@
-"""A synthetic world of moving sprites: videos with exact masks and sentences, drawn by code.
+"""A synthetic world of moving sprites: videos with exact masks and sentences.
 
-virst-nano learns from it, `virst world` writes it to disk, and tests use it where a real video would be too much.
+virst-nano is trained on it, `virst world` writes it to disk, and tests use it in place of real videos.
 """
 
 from virst_cli.world.clip import make_clip

@@ -1,4 +1,4 @@
-"""One synthetic clip: draws a scene, its pixels and its sentences from one seed."""
+"""Draws a synthetic clip: a scene, its frames and its sentences, from one seed."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,8 @@ from virst_cli.world.render import render_scene
 from virst_cli.world.scene import SHARED, draw_scene
 from virst_cli.world.things import TYPES, Clip
 
-SCENES = 200  # drawn at most until one yields a sentence of the wanted types
-SHORTEST_ORDER = 7  # frames that two events after one another need
+MAX_SCENES = 200  # scenes drawn until one yields a sentence of the wanted types
+SHORTEST_ORDER = 7  # frames needed for two events, one after the other
 
 
 def make_clip(
@@ -24,38 +24,41 @@ def make_clip(
     types: Sequence[str] | None = None,
     every: int = 1,
 ) -> Clip:
-    """A clip of `frames` frames of `size` (width, height) pixels with one to `sentences` sentences.
+    """Draw a clip. The same seed gives the same clip; a generator is advanced.
 
-    `every`: only every n-th of the frames is made; the sentences are about all of them.
-    `types` limits the sentences to some of TYPES; one that is named twice gets twice as many turns. The same seed gives
-    the same clip; a generator is advanced. Raises `UsageError` for what can't be drawn.
+    frames: length of the clip.
+    size: width and height in pixels.
+    sentences: number of sentences at most; there is at least one.
+    types: some of TYPES, to limit the sentences to them; a type that is listed twice is tried twice as often.
+    every: draw only every n-th frame; the sentences are about all frames.
+    Raises UsageError if no such clip can be drawn.
     """
-    wanted = _checked(frames, size, sentences, types)
+    wanted = _possible_types(frames, size, sentences, types)
     rng = np.random.default_rng(seed)
     width, height = size
-    for _ in range(SCENES):
+    for _ in range(MAX_SCENES):
         shared = 1.0 if set(wanted) == {"order"} else SHARED
         actors = draw_scene(rng, frames=frames, width=width, height=height, shared=shared)
         things = tuple(actor.thing for actor in actors)
-        said = write_sentences(rng, Facts(things, width, height), count=sentences, types=wanted)
-        if said:
+        written = write_sentences(rng, Facts(things, width, height), count=sentences, types=wanted)
+        if written:
             images, ids = render_scene(rng, actors, times=range(0, frames, every), width=width, height=height)
-            return Clip(images, ids, tuple(thing.every(every) for thing in things), said)
+            return Clip(images, ids, tuple(thing.every(every) for thing in things), written)
     raise UsageError(
-        f"no sentence of type {', '.join(dict.fromkeys(wanted))} fits a clip of {frames} frames of {width}x{height}: "
-        "ask for more frames or types"
+        f"no sentence of type {', '.join(dict.fromkeys(wanted))} fits a clip of {frames} frames of {width}x{height}; "
+        "use more frames or more types"
     )
 
 
-def _checked(frames: int, size: tuple[int, int], sentences: int, types: Sequence[str] | None) -> tuple[str, ...]:
-    """The wanted types, without those that so short a clip can't show."""
+def _possible_types(frames: int, size: tuple[int, int], sentences: int, types: Sequence[str] | None) -> tuple[str, ...]:
+    """The wanted types without those that need a longer clip. Raises UsageError if none is left or an argument is invalid."""
     wanted = tuple(TYPES if types is None else types)
     unknown = sorted(set(wanted) - set(TYPES))
     if unknown or not wanted:
-        raise UsageError(f"unknown sentence types {unknown}: use some of {', '.join(TYPES)}")
+        raise UsageError(f"unknown sentence types {unknown}; use some of {', '.join(TYPES)}")
     if frames < 1 or min(size) < 16 or sentences < 1:
-        raise UsageError("a clip needs 1 frame, 16x16 pixels and 1 sentence at least: raise frames, size or sentences")
+        raise UsageError("a clip needs at least 1 frame, 16x16 pixels and 1 sentence; increase frames, size or sentences")
     possible = tuple(t for t in wanted if frames >= {"motion": SHORTEST, "order": SHORTEST_ORDER}.get(t, 1))
     if not possible:
-        raise UsageError(f"{frames} frames are too few for {', '.join(wanted)}: use {SHORTEST_ORDER} or more")
+        raise UsageError(f"{frames} frames are too few for {', '.join(wanted)}; use at least {SHORTEST_ORDER}")
     return possible

@@ -1,7 +1,7 @@
-"""Makes sentences about a clip, each true of exactly its targets.
+"""Writes sentences about a clip, each true of exactly its targets.
 
-A type of sentence is a function that makes one proposal or gives up. Proposals start from a thing that is there,
-describe it by some of its looks, and say something about it; the predicates then tell whom the sentence is true of.
+For each type of sentence there is a function that makes one proposal or fails. A proposal starts from a thing of the clip,
+describes it by kind and perhaps colour, and says something about it. The predicates then tell which things it is true of.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,12 +14,12 @@ from virst_cli.world.predicates import RELATIONS, SIDES, Facts, Truth
 from virst_cli.world.things import COLOURS, EVENTS, KINDS, SIZES, Sentence, Thing, Which
 from virst_cli.world.words import (
     ANIMALS,
-    ASKING,
     FUNCTION_WORDS,
     NOUNS,
     ORDERS,
     PLACES,
     RELATION_WORDS,
+    REQUESTS,
     SIZE_WORDS,
     SUPERLATIVES,
     TIME_VERBS,
@@ -27,9 +27,9 @@ from virst_cli.world.words import (
     VERBS,
 )
 
-PROPOSALS = 8  # made for a type before it is given up for a clip
-SHORTEST = 4  # frames that a clip must have before it shows a movement, or has a start and an end
-WEIGHTS = {  # how early a type gets its turn; order and size fit few clips, the others many
+MAX_PROPOSALS = 8  # for a sentence of a type
+SHORTEST = 4  # frames needed to show a movement, or to have a start and an end
+WEIGHTS = {  # how early a type is tried; high for types like order and size, which fit few clips
     "attribute": 0.7,
     "plural": 0.6,
     "motion": 0.65,
@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 
 class _Proposal(NamedTuple):
-    """A sentence that may be said; the fields are those of `Sentence`."""
+    """A sentence that may be used; the fields are those of `Sentence`."""
 
     text: str
     targets: Sequence[int]
@@ -53,20 +53,21 @@ class _Proposal(NamedTuple):
 
 @dataclass(frozen=True)
 class _Noun:
-    """A description by looks: a kind, "animal" or "thing", and perhaps a colour."""
+    """A noun phrase: a kind, "animal" or "thing", and perhaps a colour."""
 
     kind: str
     colour: str | None
 
     def fits(self, thing: Thing) -> bool:
+        """Whether the phrase describes a thing."""
         kind = self.kind == "thing" or thing.kind == self.kind or (self.kind == "animal" and thing.kind in ANIMALS)
         return kind and self.colour in (None, thing.colour)
 
 
 def vocabulary() -> list[str]:
-    """Every word that a sentence can contain, sorted; the "?" that ends a question is not among them."""
-    asking = [phrase.replace("{}", "").replace("?", "") for phrase in ASKING]
-    phrases = [*asking, *COLOURS, *ORDERS, *FUNCTION_WORDS, *PLACES.values(), *TIME_VERBS.values()]
+    """All words that sentences can contain, sorted, without the question mark."""
+    requests = [phrase.replace("{}", "").replace("?", "") for phrase in REQUESTS]
+    phrases = [*requests, *COLOURS, *ORDERS, *FUNCTION_WORDS, *PLACES.values(), *TIME_VERBS.values()]
     phrases += [form for forms in NOUNS.values() for pair in forms for form in pair]
     phrases += [form for verbs in VERBS.values() for v in verbs for form in (v.one, v.many, v.ing)]
     for table in (SIZE_WORDS, SUPERLATIVES, TIMES, RELATION_WORDS):
@@ -75,50 +76,63 @@ def vocabulary() -> list[str]:
 
 
 def write_sentences(rng: np.random.Generator, facts: Facts, *, count: int, types: Sequence[str]) -> tuple[Sentence, ...]:
-    """Up to `count` different sentences of the given types, of as many types as the clip allows."""
+    """Write up to `count` different sentences, of as many of the given types as the clip allows."""
     writer = _Writer(rng, facts)
     weights = np.array([WEIGHTS[t] for t in types])
-    turns = [types[i] for i in np.argsort(rng.exponential(size=len(types)) / weights)]  # a weighted draw without return
+    turns = [types[i] for i in np.argsort(rng.exponential(size=len(types)) / weights)]  # weighted sampling without replacement
     found: dict[str, Sentence] = {}
     while turns and len(found) < count:
-        fruitful: list[str] = []
+        successful: list[str] = []
         for type_ in turns:
             sentence = writer.write(type_, found)
             if sentence is not None and len(found) < count:
                 found[sentence.text] = sentence
-                fruitful.append(type_)
-        turns = fruitful
+                successful.append(type_)
+        turns = successful
     return tuple(found.values())
 
 
 class _Writer:
-    """Proposes sentences about one clip."""
+    """Writes sentences about one clip."""
 
     def __init__(self, rng: np.random.Generator, facts: Facts) -> None:
         self.rng = rng
         self.facts = facts
-        self.everyone = range(len(facts.things))
+        self.indices = range(len(facts.things))
+        self.proposers: dict[str, Callable[[], _Proposal | None]] = {
+            "attribute": self._attribute,
+            "plural": self._plural,
+            "motion": self._motion,
+            "size": self._size,
+            "position": self._position,
+            "relation": self._relation,
+            "order": self._order,
+            "nothing": self._nothing,
+        }
 
     def write(self, type_: str, known: dict[str, Sentence]) -> Sentence | None:
-        """A sentence of this type whose text is not known yet, if a few proposals yield one."""
-        propose: Callable[[], _Proposal | None] = getattr(self, f"_{type_}")
-        for _ in range(PROPOSALS):
-            proposal = propose()
+        """A sentence of a type whose text is not in `known`; None if no proposal yields one."""
+        for _ in range(MAX_PROPOSALS):
+            proposal = self.proposers[type_]()
             if proposal is not None and proposal.text not in known:
                 targets = tuple(sorted(proposal.targets))
-                return Sentence(self._asked(proposal.text), type_, targets, proposal.event, proposal.which)
+                return Sentence(self._maybe_request(proposal.text), type_, targets, proposal.event, proposal.which)
         return None
 
-    # chance and words
+    # random choices and words
 
-    def _chance(self, share: float) -> bool:
-        return bool(self.rng.random() < share)
+    def _chance(self, probability: float) -> bool:
+        return bool(self.rng.random() < probability)
 
     def _pick(self, choices: Sequence[T]) -> T:
         return choices[int(self.rng.integers(len(choices)))]
 
     def _noun(self, i: int, *, colour: float = 0.4, generic: float = 0.2) -> _Noun:
-        """Some description that fits thing i."""
+        """A random noun phrase that describes thing i.
+
+        colour: probability that it has a colour.
+        generic: probability that it says "animal" or "thing" in place of the kind.
+        """
         thing = self.facts.things[i]
         kind = thing.kind
         if self._chance(generic):
@@ -126,85 +140,86 @@ class _Writer:
         return _Noun(kind, thing.colour if self._chance(colour) else None)
 
     def _group(self, noun: _Noun) -> list[int]:
-        return [i for i in self.everyone if noun.fits(self.facts.things[i])]
+        """The things that a noun phrase describes."""
+        return [i for i in self.indices if noun.fits(self.facts.things[i])]
 
-    def _say(self, noun: _Noun, *, many: bool = False, before: str = "") -> str:
-        """The noun phrase without its article; `before` is an adjective that goes first."""
+    def _phrase(self, noun: _Noun, *, many: bool = False, before: str = "") -> str:
+        """The words of a noun phrase without an article; `before` is an adjective to put first."""
         bare = many and noun.kind == "thing" and not noun.colour
-        word = self._pick([pair for pair in NOUNS[noun.kind] if not (bare and pair[0] == "one")])[many]  # no "all ones"
+        word = self._pick([pair for pair in NOUNS[noun.kind] if not (bare and pair[0] == "one")])[many]  # not "all ones"
         return " ".join(part for part in (before, noun.colour, word) if part)
 
-    def _asked(self, text: str) -> str:
-        """Now and then a description is part of a request."""
-        return self._pick(ASKING).format(text) if text.startswith("the ") and self._chance(0.08) else text
+    def _maybe_request(self, text: str) -> str:
+        """The text, or in some cases a request that contains it."""
+        return self._pick(REQUESTS).format(text) if text.startswith("the ") and self._chance(0.08) else text
 
     # the types of sentences
 
     def _attribute(self) -> _Proposal | None:
-        i = self._pick(self.everyone)
+        i = self._pick(self.indices)
         noun = self._noun(i, colour=0.8, generic=0.25)
         if (noun.kind == "thing" and noun.colour is None) or len(self._group(noun)) != 1:
             return None
-        return _Proposal(self._looks(noun), [i])
+        return _Proposal(self._text_of_attribute(noun), [i])
 
-    def _looks(self, noun: _Noun) -> str:
+    def _text_of_attribute(self, noun: _Noun) -> str:
         if noun.colour and self._chance(0.12):
-            plain = self._say(_Noun(noun.kind, None))
+            plain = self._phrase(_Noun(noun.kind, None))
             return self._pick((f"which {plain} is {noun.colour}?", f"the {plain} that is {noun.colour}"))
-        return f"the {self._say(noun)}"
+        return f"the {self._phrase(noun)}"
 
     def _plural(self) -> _Proposal | None:
-        noun = self._noun(self._pick(self.everyone), colour=0.5, generic=0.3)
+        noun = self._noun(self._pick(self.indices), colour=0.5, generic=0.3)
         group = self._group(noun)
         if len(group) < 2:
             return None
-        return _Proposal(self._several(noun), group)
+        return _Proposal(self._text_of_plural(noun), group)
 
-    def _several(self, noun: _Noun) -> str:
-        many = self._say(noun, many=True)
-        each = f"every {self._say(noun)}" if noun.colour or noun.kind != "thing" else f"all of the {many}"
+    def _text_of_plural(self, noun: _Noun) -> str:
+        many = self._phrase(noun, many=True)
+        each = f"every {self._phrase(noun)}" if noun.colour or noun.kind != "thing" else f"all of the {many}"
         return self._pick((f"all the {many}", f"all {many}", f"the {many}", each))
 
     def _motion(self) -> _Proposal | None:
         if self.facts.frames < SHORTEST:
             return None
-        i = self._pick(self.everyone)
+        i = self._pick(self.indices)
         done = [event for event in EVENTS if self.facts.does(i, event)]
         if not done:
             return None
         event, noun = self._pick(done), self._noun(i, colour=0.25)
         group = self._group(noun)
         targets = _true(group, [self.facts.does(k, event) for k in group])
-        if not targets or (len(group) == 1 and self._chance(0.75)):  # prefer sentences where the verb decides
+        if not targets or (len(group) == 1 and self._chance(0.75)):  # prefer sentences that need the verb
             return None
-        return _Proposal(self._acts(noun, event, many=len(targets) > 1), targets, event)
+        return _Proposal(self._text_of_motion(noun, event, many=len(targets) > 1), targets, event)
 
-    def _acts(self, noun: _Noun, event: str, *, many: bool = False) -> str:
-        verb, who = self._pick(VERBS[event]), self._say(noun, many=many)
+    def _text_of_motion(self, noun: _Noun, event: str, *, many: bool = False) -> str:
+        verb, who = self._pick(VERBS[event]), self._phrase(noun, many=many)
         says = verb.many if many else verb.one
         return self._pick((f"the {who} that {says}",) * 4 + (f"the {who} {verb.ing}",) * 2 + (f"which {who} {says}?",))
 
     def _size(self) -> _Proposal | None:
-        i = self._pick(self.everyone)
+        i = self._pick(self.indices)
         noun, size = self._noun(i, colour=0.3), self.facts.things[i].size
         group = self._group(noun)
         if len(group) < 2 or [self.facts.things[k].size for k in group].count(size) != 1:
             return None
-        text = f"the {self._say(noun, before=self._pick(SIZE_WORDS[size] + SUPERLATIVES[size]))}"
+        text = f"the {self._phrase(noun, before=self._pick(SIZE_WORDS[size] + SUPERLATIVES[size]))}"
         return _Proposal(text, [i])
 
     def _position(self) -> _Proposal | None:
-        i, side = self._pick(self.everyone), self._pick(SIDES)
+        i, side = self._pick(self.indices), self._pick(SIDES)
         time = self._pick(("start", "end", None)) if self.facts.frames >= SHORTEST else None
         noun = self._noun(i, colour=0.25)
         group = self._group(noun)
         targets = _true(group, [self.facts.at(k, side, time) for k in group])
         if len(targets) != 1 or (len(group) == 1 and self._chance(0.75)):
             return None
-        return _Proposal(self._stands(noun, side, time), targets)
+        return _Proposal(self._text_of_position(noun, side, time), targets)
 
-    def _stands(self, noun: _Noun, side: str, time: str | None) -> str:
-        who, place = self._say(noun), PLACES[side]
+    def _text_of_position(self, noun: _Noun, side: str, time: str | None) -> str:
+        who, place = self._phrase(noun), PLACES[side]
         if time is None:
             return self._pick((f"the {who} {place}", f"the {who} that is {place}", f"which {who} is {place}?"))
         when = self._pick(TIMES[time])
@@ -226,13 +241,13 @@ class _Writer:
         return None if len(targets) != 1 or (len(group) == 1 and self._chance(0.3)) else _Proposal(text, targets)
 
     def _related(self, *, true: bool) -> tuple[str, list[int], list[int]] | None:
-        """Text, who is meant by its noun, and whom it is true of; None if something is unclear.
+        """Text, things that its noun describes, and things of which it is true; None if something is unclear.
 
-        The relation is one that is true (or false) of the thing that the noun was made for.
+        true: whether the relation is true of the thing for which the noun was made.
         """
-        if len(self.everyone) < 2:
+        if len(self.indices) < 2:
             return None
-        i, j = (int(k) for k in self.rng.permutation(len(self.everyone))[:2])
+        i, j = (int(k) for k in self.rng.permutation(len(self.indices))[:2])
         kind, colour = self.facts.things[j].kind, self.facts.things[j].colour
         other = self._pick([n for n in (_Noun(kind, None), _Noun(kind, colour)) if self._group(n) == [j]] or [None])
         fitting = [r for r in RELATIONS if self.facts.related(i, r, j) is true]
@@ -243,41 +258,41 @@ class _Writer:
         truths = [self.facts.related(k, relation, j) for k in group]
         if None in truths:
             return None
-        who, where = self._say(noun), f"{self._pick(RELATION_WORDS[relation])} the {self._say(other)}"
+        who, where = self._phrase(noun), f"{self._pick(RELATION_WORDS[relation])} the {self._phrase(other)}"
         form = self._pick((f"the {who} {where}",) * 2 + (f"the {who} that is {where}", f"which {who} is {where}?"))
         return form, group, _true(group, truths)
 
     def _order(self) -> _Proposal | None:
-        i = self._pick(self.everyone)
+        i = self._pick(self.indices)
         happened = [e for e in ("jump", "stop", "enter", "leave") if self.facts.does(i, e)]
         if not happened:
             return None
         event, which, noun = self._pick(happened), self._pick(ORDERS), self._noun(i, colour=0.15)
         target = self.facts.first_or_last(self._group(noun), event, which)
-        return None if target is None else _Proposal(self._ordered(noun, event, which), [target], event, which)
+        return None if target is None else _Proposal(self._text_of_order(noun, event, which), [target], event, which)
 
-    def _ordered(self, noun: _Noun, event: str, which: str) -> str:
-        verb, who = self._pick(VERBS[event]), self._say(noun)
+    def _text_of_order(self, noun: _Noun, event: str, which: str) -> str:
+        verb, who = self._pick(VERBS[event]), self._phrase(noun)
         that = f"the {who} that {verb.one} {which}"
         return self._pick((that, that, f"the {which} {who} to {verb.many}", f"which {who} {verb.one} {which}?"))
 
     def _nothing(self) -> _Proposal | None:
-        """Something that could well be there, and is not."""
-        i, draw = self._pick(self.everyone), float(self.rng.random())
+        """A sentence that could be true in another clip and is true of nothing in this one."""
+        i, draw = self._pick(self.indices), float(self.rng.random())
         noun = self._noun(i, colour=0.3)
         group = self._group(noun)
         text: str | None = None
         if draw < 0.45 or self.facts.frames < SHORTEST:
-            text = self._missing_looks(i)
+            text = self._text_of_missing(i)
         elif draw < 0.75:
             event = self._pick(EVENTS)
             if _never(self.facts.does(k, event) for k in group):
                 timed = event in ("jump", "stop", "enter", "leave") and len(group) > 1 and self._chance(0.3)
-                text = self._ordered(noun, event, self._pick(ORDERS)) if timed else self._acts(noun, event)
+                text = self._text_of_order(noun, event, self._pick(ORDERS)) if timed else self._text_of_motion(noun, event)
         elif draw < 0.85:
             side, time = self._pick(SIDES), self._pick(("start", "end", None))
             if _never(self.facts.at(k, side, time) for k in group):
-                text = self._stands(noun, side, time)
+                text = self._text_of_position(noun, side, time)
         elif draw < 0.93:
             related = self._related(true=False)
             if related is not None and not related[2]:
@@ -285,11 +300,11 @@ class _Writer:
         else:
             size = self._pick(SIZES)
             if all(self.facts.things[k].size != size for k in group):
-                text = f"the {self._say(noun, before=self._pick(SIZE_WORDS[size]))}"
+                text = f"the {self._phrase(noun, before=self._pick(SIZE_WORDS[size]))}"
         return None if text is None else _Proposal(text, [])
 
-    def _missing_looks(self, i: int) -> str | None:
-        """The kind of thing i in another colour, or its colour on another kind; or looks that nobody has at all."""
+    def _text_of_missing(self, i: int) -> str | None:
+        """A description that fits nothing: thing i with another colour or kind, or only a kind or colour that no thing has."""
         thing = self.facts.things[i]
         present = sorted({t.colour for t in self.facts.things}), sorted({t.kind for t in self.facts.things})
         colours, kinds = present if self._chance(0.6) else (COLOURS, KINDS)
@@ -298,11 +313,11 @@ class _Writer:
             noun = _Noun("thing", noun.colour) if self._chance(0.5) else _Noun(noun.kind, None)
         if self._group(noun):
             return None
-        return self._several(noun) if self._chance(0.25) else self._looks(noun)
+        return self._text_of_plural(noun) if self._chance(0.25) else self._text_of_attribute(noun)
 
 
 def _true(group: Sequence[int], truths: Sequence[Truth]) -> list[int]:
-    """Whom it is true of; nobody, if it is unclear for anyone."""
+    """The things of a group of which it is true; none if it is unclear for any of them."""
     return [] if None in truths else [i for i, truth in zip(group, truths, strict=True) if truth]
 
 

@@ -1,7 +1,7 @@
-"""Turns a scene into pixels and an id map: a panning textured background, the sprites from far to near, pixel noise.
+"""Draws a scene as frames and id maps: a panning textured background, the sprites from far to near, and pixel noise.
 
-Backgrounds and noise come from banks that are made once a frame size; a frame then costs one crop, a blend of each
-sprite's box, and one addition.
+Backgrounds and noise are made once per frame size and reused. A frame then costs one crop, a blend of each sprite's box, and one
+addition.
 """
 
 from functools import lru_cache
@@ -14,22 +14,26 @@ from virst_cli.world.scene import Actor
 from virst_cli.world.sprites import PHASES, sprite
 from virst_cli.world.things import ABSENT, AIR, STILL
 
-BACKGROUNDS = 64  # in the bank at 128 pixels; fewer for larger frames, so that a bank stays small
-PAN = 0.2  # of the frame's side: the margin in which the camera moves
+BACKGROUNDS = 64  # different ones at 128 x 128 pixels; fewer for larger frames, to limit memory
+PAN = 0.2  # margin in which the camera moves, as a share of the frame's side
 NOISE = 5.0  # standard deviation of the pixel noise
 
 
 def render_scene(
     rng: np.random.Generator, actors: list[Actor], *, times: range, width: int, height: int
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """The frames (T, H, W, 3) of those times, and the ids (T, H, W) of the visible pixels: i+1 for actors[i]."""
+    """The frames (T, H, W, 3) and ids (T, H, W) of a scene, both uint8. Visible pixels of actors[i] have the id i+1.
+
+    times: numbers of the frames to draw.
+    width, height: in pixels.
+    """
     ids = np.zeros((len(times), height, width), dtype=np.uint8)
-    images = _panned(rng, times, width, height)
+    images = _pan_background(rng, times, width, height)
     order = sorted(range(len(actors)), key=lambda i: actors[i].base)
     for frame, (t, image) in enumerate(zip(times, images, strict=True)):
         for i in order:
             if actors[i].thing.states[t] != ABSENT:
-                _lay(image, ids[frame], actors[i], t, i + 1)
+                _blend_sprite(image, ids[frame], actors[i], t, i + 1)
     noise = _noise(width, height)
     for image in images:
         dy, dx = rng.integers(0, 32, size=2)
@@ -40,14 +44,14 @@ def render_scene(
     return images, ids
 
 
-def _lay(image: npt.NDArray[np.uint8], ids: npt.NDArray[np.uint8], actor: Actor, t: int, number: int) -> None:
-    """Blend one sprite into its box, as far as the box lies in the frame."""
+def _blend_sprite(image: npt.NDArray[np.uint8], ids: npt.NDArray[np.uint8], actor: Actor, t: int, number: int) -> None:
+    """Blend a sprite into a frame and its ids, where its box lies within the frame."""
     side, (height, width) = actor.side, ids.shape
     x, y = (round(float(c) - side / 2) for c in actor.thing.path[t])
     x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + side, width), min(y + side, height)
     if x0 >= x1 or y0 >= y1:
         return
-    flip = bool(actor.faces_left[t]) and actor.thing.kind != "ball"  # a mirrored ball would turn backwards
+    flip = bool(actor.faces_left[t]) and actor.thing.kind != "ball"  # a mirrored ball would roll backwards
     pose = sprite(actor.thing.kind, actor.thing.colour, _phase(actor, t), side, flip)
     part = np.s_[y0 - y : y1 - y, x0 - x : x1 - x]
     box = image[y0:y1, x0:x1]
@@ -56,7 +60,7 @@ def _lay(image: npt.NDArray[np.uint8], ids: npt.NDArray[np.uint8], actor: Actor,
 
 
 def _phase(actor: Actor, t: int) -> int:
-    """Which pose: wheels and balls turn with the way they have gone, legs and wings with time until they stand."""
+    """The pose of an actor in frame t: wheels and balls turn with x, legs and wings move with time unless it stands."""
     kind, state, count = actor.thing.kind, actor.thing.states[t], PHASES[actor.thing.kind]
     if kind in ("ball", "car"):
         turns = float(actor.thing.path[t, 0]) / (actor.side * (2.8 if kind == "ball" else 0.8))
@@ -66,8 +70,8 @@ def _phase(actor: Actor, t: int) -> int:
     return 1 % count if state == AIR else (t + actor.gait) % count
 
 
-def _panned(rng: np.random.Generator, times: range, width: int, height: int) -> npt.NDArray[np.uint8]:
-    """A background seen by a slowly moving camera, in a tint of its own: T, H, W, 3."""
+def _pan_background(rng: np.random.Generator, times: range, width: int, height: int) -> npt.NDArray[np.uint8]:
+    """A tinted background under a slowly moving camera, (T, H, W, 3) uint8."""
     bank = max(4, min(BACKGROUNDS, BACKGROUNDS * 128 * 128 // (width * height)))
     canvas = _background(width, height, int(rng.integers(bank)))
     if rng.random() < 0.5:
@@ -86,7 +90,7 @@ def _panned(rng: np.random.Generator, times: range, width: int, height: int) -> 
 
 @lru_cache(maxsize=4 * BACKGROUNDS)
 def _background(width: int, height: int, number: int) -> npt.NDArray[np.uint8]:
-    """Muted ground and sky with a soft horizon, stripes or none, and blotches of several sizes."""
+    """Ground and sky in muted colours with a horizon, perhaps stripes, and blotches of several sizes."""
     rng = np.random.default_rng((width, height, number))
     w, h = width + 1 + round(width * PAN), height + 1 + round(height * PAN)
     sky, ground = _muted(rng), _muted(rng)
@@ -106,13 +110,13 @@ def _background(width: int, height: int, number: int) -> npt.NDArray[np.uint8]:
 
 
 def _muted(rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """A colour that no sprite has: middling light, little saturation."""
+    """A colour that no sprite has: medium lightness, little saturation."""
     grey = rng.uniform(95, 190)
     return (grey + rng.uniform(-22, 22, size=3)).astype(np.float32)
 
 
 @lru_cache(maxsize=4)
 def _noise(width: int, height: int) -> npt.NDArray[np.int16]:
-    """A sheet of noise a little larger than a frame, to be cut at a random place."""
+    """Noise that is larger than a frame, to be cropped at a random place."""
     rng = np.random.default_rng((width, height))
     return np.rint(rng.normal(0, NOISE, size=(height + 32, width + 32, 3))).astype(np.int16)

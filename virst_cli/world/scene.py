@@ -1,6 +1,6 @@
-"""Which things are in a clip and what they do: few kinds, colours and roles, so that a sentence has to tell them apart.
+"""Draws the things of a clip and what they do: few kinds, colours and roles, so that sentences have to tell them apart.
 
-Things are placed one after the other so that no two overlap much; one that finds no place is left out.
+Things are placed one after the other so that no two overlap much. A thing for which no place is found is left out.
 """
 
 from dataclasses import dataclass
@@ -11,56 +11,61 @@ import numpy.typing as npt
 from virst_cli.world.motion import PEAK, SHORT, TIMED, ThingMotion, event_window, events_of, move
 from virst_cli.world.things import ABSENT, COLOURS, KINDS, SIZES, Thing
 
-SIDES = {"small": (34, 36), "large": (58, 60)}  # drawn side at 128 pixels; the figure fills 0.94 of it: 32 to 56 pixels
-SHARED = 0.5  # of the clips have several things share a timed event, else sentences about order would be rare
-OVERLAP = 0.4  # of the smaller of two boxes may be common in any frame
-TRIES = 12  # places tried for a thing
-CASTS = 4  # tried until two things have a place
+SPRITE_SIDES = {"small": (34, 36), "large": (58, 60)}  # pixels in a frame of 128; the figure fills 0.94 of them: 32 to 56
+SHARED = 0.5  # share of the clips in which several things have the same timed event; else sentences about order would be rare
+MAX_OVERLAP = 0.4  # share of the smaller of two boxes that may overlap in any frame
+MAX_PLACES = 12  # places that are tried for a thing
+MAX_CASTS = 4  # casts that are tried until two things have a place
 Part = tuple[str, str, str, str, int | None]  # kind, colour, size, role, frame of its first event
 
 
 @dataclass(frozen=True, eq=False)
 class Actor:
-    """A thing with what only its drawing needs."""
+    """A thing, and what only drawing it needs."""
 
     thing: Thing
-    side: int  # of the sprite, pixels
-    base: float  # y of its centre when not in the air: who stands lower is nearer and covers the others
+    side: int  # of the sprite in pixels
+    base: float  # y of its centre on the ground in pixels; things with a larger one are nearer and cover the others
     faces_left: npt.NDArray[np.bool_]  # T
-    gait: int  # offset of its steps in time
+    gait: int  # offset of its steps in frames
 
 
 def order_margin(frames: int) -> int:
-    """Frames between two events that are clearly one after the other."""
+    """Number of frames between two events that are clearly one after the other."""
     return max(2, round(frames / 12))
 
 
 def draw_scene(rng: np.random.Generator, *, frames: int, width: int, height: int, shared: float = SHARED) -> list[Actor]:
-    """Two to four actors (one, if there is no room for more); `shared` of the scenes have a timed event in common."""
-    for _ in range(CASTS):
-        actors = _placed(rng, _cast(rng, frames, shared), frames=frames, width=width, height=height)
+    """Draw two to four actors in random order, or one if there is no room for more.
+
+    frames: length of the clip.
+    width, height: of the frame in pixels.
+    shared: probability that several things have the same timed event.
+    """
+    for _ in range(MAX_CASTS):
+        actors = _place_cast(rng, _draw_cast(rng, frames, shared), frames=frames, width=width, height=height)
         if len(actors) > 1:
             break
     return [actors[i] for i in rng.permutation(len(actors))]
 
 
-def _placed(rng: np.random.Generator, cast: list[Part], *, frames: int, width: int, height: int) -> list[Actor]:
-    """The parts of the cast that find a place."""
+def _place_cast(rng: np.random.Generator, cast: list[Part], *, frames: int, width: int, height: int) -> list[Actor]:
+    """The actors of a cast for which a place is found."""
     actors: list[Actor] = []
     boxes: list[npt.NDArray[np.float32]] = []
     for kind, colour, size, role, when in cast:
-        for _ in range(TRIES):
-            actor = _place(rng, kind, colour, size, role, when, frames=frames, width=width, height=height)
+        for _ in range(MAX_PLACES):
+            actor = _draw_actor(rng, kind, colour, size, role, when, frames=frames, width=width, height=height)
             box = _boxes(actor)
-            if all(_overlap(box, other) <= OVERLAP for other in boxes):
+            if all(_overlap(box, other) <= MAX_OVERLAP for other in boxes):
                 actors.append(actor)
                 boxes.append(box)
                 break
     return actors
 
 
-def _cast(rng: np.random.Generator, frames: int, shared: float) -> list[Part]:
-    """Who plays; those that share an event come first."""
+def _draw_cast(rng: np.random.Generator, frames: int, shared: float) -> list[Part]:
+    """Kind, colour, size and role of each thing; things with the shared event come first."""
     count = int(rng.choice((2, 3, 4), p=(0.2, 0.4, 0.4)))
     kinds = rng.permutation(KINDS)[: int(rng.integers(1, 4))]
     colours = rng.permutation(COLOURS)[: int(rng.integers(2, 4))]
@@ -68,30 +73,30 @@ def _cast(rng: np.random.Generator, frames: int, shared: float) -> list[Part]:
     timed = [role for role in TIMED if frames >= 7]
     roles = [str(r) for r in rng.permutation(pool + timed)[: int(rng.integers(1, 4))]]
     whens: list[int | None] = [None] * count
-    acts = [roles[int(rng.integers(len(roles)))] for _ in range(count)]
-    looks = [str(kinds[int(rng.integers(len(kinds)))]) for _ in range(count)]
+    chosen_roles = [roles[int(rng.integers(len(roles)))] for _ in range(count)]
+    chosen_kinds = [str(kinds[int(rng.integers(len(kinds)))]) for _ in range(count)]
     if timed and rng.random() < shared:
         role, together = str(rng.choice(timed)), 2 + int(count > 2 and rng.random() < 0.35)
-        times = _apart(rng, role, frames, together)
+        times = _draw_event_times(rng, role, frames, together)
         for i, when in enumerate(times):
-            acts[i], whens[i] = role, when
+            chosen_roles[i], whens[i] = role, when
             if rng.random() < 0.85:
-                looks[i] = looks[0]
-    plain = float(rng.choice((0.15, 0.5, 0.85)))  # how often a thing of this clip is large
+                chosen_kinds[i] = chosen_kinds[0]
+    large = float(rng.choice((0.15, 0.5, 0.85)))  # probability that a thing of this clip is large
     return [
         (
-            looks[i],
+            chosen_kinds[i],
             str(colours[int(rng.integers(len(colours)))]),
-            SIZES[int(rng.random() < plain)],
-            acts[i],
+            SIZES[int(rng.random() < large)],
+            chosen_roles[i],
             whens[i],
         )
         for i in range(count)
     ]
 
 
-def _apart(rng: np.random.Generator, role: str, frames: int, count: int) -> list[int]:
-    """Up to `count` times for the event of `role`, clearly apart, in random order."""
+def _draw_event_times(rng: np.random.Generator, role: str, frames: int, count: int) -> list[int]:
+    """Start frames for up to `count` events of a role, clearly apart, in random order."""
     first, last = event_window(role, frames)
     gap = order_margin(frames)
     count = min(count, (last - first) // gap + 1)
@@ -99,7 +104,7 @@ def _apart(rng: np.random.Generator, role: str, frames: int, count: int) -> list
     return [int(t) for t in rng.permutation(first + slack + gap * np.arange(count))]
 
 
-def _place(
+def _draw_actor(
     rng: np.random.Generator,
     kind: str,
     colour: str,
@@ -112,7 +117,7 @@ def _place(
     height: int,
 ) -> Actor:
     unit = min(width, height) / 128
-    side = max(4, round(int(rng.choice(SIDES[size])) * unit))
+    side = max(4, round(int(rng.choice(SPRITE_SIDES[size])) * unit))
     motion: ThingMotion = move(rng, role, frames=frames, width=width, side=side, unit=unit, when=when)
     top = side / 2 + (PEAK[1] * unit if role == "jump" else 0)
     base = float(rng.uniform(top, max(top + 1, height - side / 2)))
@@ -122,7 +127,7 @@ def _place(
 
 
 def _boxes(actor: Actor) -> npt.NDArray[np.float32]:
-    """T, 4: x0, y0, x1, y1 of the figure; far away while absent."""
+    """Boxes of the figure (T, 4) as x0, y0, x1, y1; far outside the frame while the thing is absent."""
     half = 0.44 * actor.side
     boxes = np.concatenate([actor.thing.path - half, actor.thing.path + half], axis=1)
     boxes[actor.thing.states == ABSENT] = -1e6
@@ -130,9 +135,9 @@ def _boxes(actor: Actor) -> npt.NDArray[np.float32]:
 
 
 def _overlap(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
-    """The largest share of the smaller box that the two have in common in any frame.
+    """The largest overlap of two boxes (T, 4) in any frame, as a share of the smaller box.
 
-    Of a long clip only a tenth of the frames may be worse: two walkers have to pass each other now and then.
+    In a long clip, where walkers have to pass each other, it is the value that nine tenths of the frames do not exceed.
     """
     common = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])  # T, 2
     area = np.maximum(common, 0).prod(axis=1)

@@ -1,8 +1,8 @@
-"""The six sprites, drawn by code: each is told apart by its outline alone, and moves its legs, wings or wheels.
+"""Draws the six sprites, which differ in their outlines and move their legs, wings or wheels.
 
-A figure is drawn facing right in a unit square, several times too large, and then made smaller, which smooths its
-edges. Every shape is drawn twice, first grown by the width of the outline and then filled, so the outline runs around
-the whole figure: dark, or light for black things, so that black on dark and white on light stay visible.
+A figure is drawn facing right in a unit square, several times too large, and then scaled down, which smooths its edges. Every
+shape is drawn twice, first grown by the width of the outline and then filled, so the outline runs around the whole figure. It is
+dark, or light for black things, so that black on dark and white on light stay visible.
 """
 
 import math
@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 RgbColour = tuple[int, int, int]
 Point = tuple[float, float]
 
-PHASES = {"dog": 4, "cat": 4, "bird": 4, "car": 4, "ball": 8, "box": 1}  # phase 0 stands still
+PHASES = {"dog": 4, "cat": 4, "bird": 4, "car": 4, "ball": 8, "box": 1}  # number of poses; phase 0 stands still
 PAINT: dict[str, RgbColour] = {  # lightness differs too, for colour-blind eyes
     "red": (214, 40, 40),
     "green": (46, 160, 67),
@@ -29,19 +29,19 @@ PAINT: dict[str, RgbColour] = {  # lightness differs too, for colour-blind eyes
 INK: RgbColour = (28, 24, 30)
 GLASS: RgbColour = (176, 214, 232)
 BEAK: RgbColour = (242, 145, 30)
-FIT = 0.95  # leaves room for the outline at the rim of the square
-OUTLINE = 0.022  # of the sprite's side: about one pixel at 48
+FIT = 0.95  # share of the square that figures are scaled to, so that their outlines fit
+OUTLINE = 0.022  # width as a share of the sprite's side: about one pixel at 48
 
 
 def _mix(a: RgbColour, b: RgbColour, share: float) -> RgbColour:
-    """`share` of b in a."""
+    """A mix of two colours; `share` is that of b, 0 to 1."""
     red, green, blue = (round(p + (q - p) * share) for p, q in zip(a, b, strict=True))
     return red, green, blue
 
 
 @dataclass
 class _Pen:
-    """Collects shapes in unit coordinates, back to front, then draws them with a common outline."""
+    """Collects shapes in unit coordinates, back to front, and draws them with a common outline."""
 
     body: RgbColour
     line: RgbColour
@@ -49,12 +49,12 @@ class _Pen:
 
     @property
     def shade(self) -> RgbColour:
-        """The side away from the light, and far legs."""
+        """Colour of the side away from the light, and of the far legs."""
         return _mix(self.body, (20, 10, 40) if sum(self.body) > 160 else (150, 150, 160), 0.3)
 
     @property
     def light(self) -> RgbColour:
-        """The side towards the light."""
+        """Colour of the side towards the light."""
         return _mix(self.body, (255, 255, 255), 0.35 if sum(self.body) > 160 else 0.22)
 
     def oval(self, x: float, y: float, rx: float, ry: float, fill: RgbColour | None = None, *, inside: bool = False) -> None:
@@ -74,10 +74,10 @@ class _Pen:
             for form, points, width, fill, inside in self.shapes:
                 if inside and grow:
                     continue  # eyes, windows and stripes need no outline of their own
-                self._one(draw, side, form, points, width, self.line if grow else fill, grow)
+                self._draw_shape(draw, side, form, points, width, self.line if grow else fill, grow)
         return image
 
-    def _one(
+    def _draw_shape(
         self, draw: ImageDraw.ImageDraw, side: int, form: str, points: list[Point], width: float, fill: RgbColour, grow: float
     ) -> None:
         at = [((0.5 + (x - 0.5) * FIT) * side, (0.5 + (y - 0.5) * FIT) * side) for x, y in points]
@@ -169,7 +169,7 @@ def _car(pen: _Pen, turn: float) -> None:
     for x in (0.26, 0.75):
         pen.oval(x, 0.7, 0.125, 0.125, INK if sum(pen.body) > 160 else (62, 62, 68))
         pen.oval(x, 0.7, 0.07, 0.07, (205, 205, 210), inside=True)
-        for spoke in range(2):  # half a turn of the spokes looks like a whole one
+        for spoke in range(2):  # half a turn of the two spokes looks like a whole turn
             dx, dy = 0.065 * math.cos(turn / 2 + spoke * math.pi / 2), 0.065 * math.sin(turn / 2 + spoke * math.pi / 2)
             pen.limb([(x - dx, 0.7 - dy), (x + dx, 0.7 + dy)], 0.022, (90, 90, 96), inside=True)
 
@@ -215,16 +215,21 @@ _FIGURES: dict[str, Callable[[_Pen, float], None]] = {
 
 @dataclass(frozen=True, eq=False)
 class Sprite:
-    """A pose ready to be laid over a frame: pixels = (paint + frame * through) >> 8."""
+    """A pose, prepared for blending into a frame: pixels = (paint + frame * through) >> 8."""
 
-    paint: npt.NDArray[np.uint16]  # side, side, 3   colour times opacity (0..256), rounded
-    through: npt.NDArray[np.uint16]  # side, side, 1   how much of the frame shows through, 0..256
+    paint: npt.NDArray[np.uint16]  # side, side, 3   colour times opacity, 0 to 255 times 0 to 256, plus 128 for rounding
+    through: npt.NDArray[np.uint16]  # side, side, 1   256 minus the opacity
     solid: npt.NDArray[np.bool_]  # side, side   at least half opaque: the mask
 
 
 def sprite(kind: str, colour: str, phase: int, side: int, flip: bool) -> Sprite:
-    """The pose `phase` (0 .. PHASES[kind]-1) of a thing, `side` pixels wide and high, looking left if `flip`."""
-    return (_small if side <= 96 else _big)(kind, colour, phase, side, flip)
+    """A pose of a thing.
+
+    phase: number of the pose, 0 to PHASES[kind] - 1.
+    side: width and height in pixels.
+    flip: mirrored, so that it faces left.
+    """
+    return (_draw_small if side <= 96 else _draw_large)(kind, colour, phase, side, flip)
 
 
 def _draw(kind: str, colour: str, phase: int, side: int, flip: bool) -> Sprite:
@@ -239,5 +244,5 @@ def _draw(kind: str, colour: str, phase: int, side: int, flip: bool) -> Sprite:
     return Sprite(np.ascontiguousarray(pixels[..., :3] * alpha + 128), 256 - alpha, alpha[..., 0] >= 128)
 
 
-_small = lru_cache(maxsize=2048)(_draw)  # every pose of a training run: about 50 MB at most
-_big = lru_cache(maxsize=96)(_draw)  # a few clips' worth: a pose at 1080p takes 3 MB
+_draw_small = lru_cache(maxsize=2048)(_draw)  # every pose of a training run: about 50 MB at most
+_draw_large = lru_cache(maxsize=96)(_draw)  # a few clips' worth: a pose at 1080p takes 3 MB

@@ -1,6 +1,6 @@
-"""The words and records of the synthetic world: what a thing is, what it does, and what is said about it.
+"""The records of the synthetic world: things, events, sentences and clips, and the values that their fields have.
 
-Everything here is plain data: `scene` fills it in, `render` draws it, `grammar` speaks about it.
+All of it is plain data: `scene` makes it, `render` draws it, `grammar` describes it.
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ import numpy.typing as npt
 KINDS = ("dog", "cat", "bird", "car", "ball", "box")
 COLOURS = ("red", "green", "blue", "yellow", "white", "black")
 SIZES = ("small", "large")
-STATES = ("absent", "still", "left", "right", "air")  # what a thing does in one frame; air is the flight of a jump
+STATES = ("absent", "still", "left", "right", "air")  # of a thing in a frame; air: in a jump
 EVENTS = ("left", "right", "still", "jump", "stop", "enter", "leave")
 TYPES = ("attribute", "plural", "motion", "size", "position", "relation", "order", "nothing")
 
@@ -23,9 +23,9 @@ ABSENT, STILL, LEFT, RIGHT, AIR = range(len(STATES))
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happens to a thing: `name` is one of EVENTS, over frames `start` <= t < `end`.
+    """An event of a thing in the frames `start` <= t < `end`; `name` is one of EVENTS.
 
-    The sudden ones (stop, enter, leave) last one frame: the first one standing, in view, or out of view.
+    Sudden events last one frame: the first one in which the thing stands (stop), is in view (enter), or is out of view (leave).
     """
 
     name: str
@@ -35,7 +35,7 @@ class Event:
 
 @dataclass(frozen=True, eq=False)
 class Thing:
-    """One sprite over the whole clip."""
+    """A sprite over the whole clip of T frames."""
 
     kind: str
     colour: str
@@ -45,33 +45,33 @@ class Thing:
     events: tuple[Event, ...]  # in order of their start
 
     def every(self, stride: int) -> "Thing":
-        """The same thing where only every n-th frame is looked at."""
+        """The same thing in a clip of only every n-th frame."""
         events = tuple(Event(e.name, e.start // stride, (e.end - 1) // stride + 1) for e in self.events)
         return replace(self, path=self.path[::stride], states=self.states[::stride], events=events)
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """A referring expression, its type (one of TYPES) and the indices of the things it means (none for "nothing")."""
+    """A referring expression with its type (one of TYPES) and the indices of its targets (none for "nothing")."""
 
     text: str
     type: str
     targets: tuple[int, ...]
-    event: str | None = None  # what its targets do, where the sentence says it
-    which: Which | None = None  # of these events, where the sentence says it
+    event: str | None = None  # of its targets, if the sentence names one
+    which: Which | None = None  # which of these events, if the sentence says so
 
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """A short video with its truth."""
+    """A synthetic video with its things and sentences."""
 
     frames: npt.NDArray[np.uint8]  # T, H, W, 3
-    ids: npt.NDArray[np.uint8]  # T, H, W   0 background, i+1 the visible pixels of things[i]
+    ids: npt.NDArray[np.uint8]  # T, H, W   0: background, i+1: visible pixels of things[i]
     things: tuple[Thing, ...]
     sentences: tuple[Sentence, ...]
 
     def masks(self, sentence: Sentence) -> npt.NDArray[np.bool_]:
-        """The visible pixels of what `sentence` means, as (T, H, W): the union of its targets."""
+        """The masks of a sentence (T, H, W) bool: the visible pixels of its targets."""
         wanted = np.zeros(256, dtype=bool)
         wanted[[i + 1 for i in sentence.targets]] = True
         return wanted[self.ids]

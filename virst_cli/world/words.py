@@ -1,4 +1,7 @@
-"""The words of the grammar: every noun, verb and phrase with its synonyms, as tables that can grow."""
+"""The words of the sentences: tables of nouns, verbs and phrases with their synonyms.
+
+A word that is listed twice is used twice as often.
+"""
 
 from dataclasses import dataclass
 
@@ -19,11 +22,11 @@ ANIMALS = ("dog", "cat", "bird")
 
 @dataclass(frozen=True)
 class Verb:
-    """One way to say that something happens."""
+    """The forms of a verb for an event."""
 
-    one: str  # the dog that ...
-    many: str  # the dogs that ...
-    ing: str  # the dog ...
+    one: str  # singular: the dog that jumps
+    many: str  # plural: the dogs that jump
+    ing: str  # participle: the dog jumping
 
 
 VERBS: dict[str, tuple[Verb, ...]] = {
@@ -79,5 +82,5 @@ RELATION_WORDS = {
     "next": ("next to", "near", "beside", "close to"),
 }
 ORDERS: tuple[Which, ...] = ("first", "last")
-ASKING = ("find {}", "show me {}", "segment {}", "where is {}?", "can you see {}?")  # around a description
+REQUESTS = ("find {}", "show me {}", "segment {}", "where is {}?", "can you see {}?")  # requests around a description
 FUNCTION_WORDS = ("the", "that", "which", "is", "all", "of", "every", "to", "where")

@@ -1,4 +1,4 @@
-"""Writes clips in the layout of the MeViS data set, so that whatever reads MeViS reads the synthetic world.
+"""Writes synthetic clips in the layout of the MeViS data set, for any program that reads MeViS.
 
     FOLDER/mevis/SPLIT/JPEGImages/VIDEO/00000.jpg ...
     FOLDER/mevis/SPLIT/meta_expressions.json
@@ -6,7 +6,7 @@
     FOLDER/mevis/SPLIT/mask_dict.json
         {ANNO_ID: [RLE or null for every frame]}
 
-An annotation is one thing of one video; an expression means the union of its annotations, none if nothing matches.
+An annotation is a thing of a video. The mask of an expression is the union of its annotations, of which there may be none.
 """
 
 import json
@@ -26,7 +26,7 @@ QUALITY = 95  # of the JPEG frames
 
 
 def clip_key(seed: int, number: int) -> tuple[int, ...]:
-    """What clip `number` of a written data set is drawn from; no batch of training is drawn from it, whatever the seeds."""
+    """The seed of clip `number` of a written data set; no training batch has it, whatever its seed."""
     return (seed, number, 0, 0, 2)  # numpy pads short keys with zeros, so the last one must not be zero
 
 
@@ -39,15 +39,18 @@ def write_mevis(
     frames: int = 16,
     split: str = "valid_u",
 ) -> None:
-    """Write `videos` clips of `frames` frames of `size` (width, height) pixels under `folder`/mevis/`split`.
+    """Write clips under `folder`/mevis/`split`. Expressions also have a `type`, which those of MeViS do not have.
 
-    Every expression also carries its `type`, which MeViS does not have. Raises `OutputError` if the split is there.
+    videos: number of clips.
+    size: width and height in pixels.
+    frames: per clip.
+    Raises OutputError if the split exists already, UsageError if there is nothing to write.
     """
     if videos < 1:
-        raise UsageError("nothing to write: ask for 1 video at least")
+        raise UsageError("--videos must be at least 1")
     root = folder / "mevis" / split
     if (root / "meta_expressions.json").exists():
-        raise OutputError(f"{root} holds a data set already: choose another folder or remove it")
+        raise OutputError(f"{root} already holds a data set; choose another folder or remove it")
     meta: dict[str, Any] = {}
     masks: dict[str, list[Rle | None]] = {}
     for number in range(videos):
