@@ -1,5 +1,6 @@
 """The frames of a video: all of them, with their times, and never in silence when some are missing."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.video.making import FAST, SMALL, Maker
 from virst_cli.errors import VideoError
@@ -257,3 +260,34 @@ def test_ffmpeg_ends_with_python_however_that_ends(long_clip, doing, how):
         while alive(child):
             assert time.monotonic() - begin < 2, "ffmpeg is still there"
             time.sleep(0.02)
+
+
+NTSC = ("-f", "lavfi", "-i", "testsrc2=s=160x120:r=30000/1001", "-t", "1")
+CONTAINERS = {
+    "mpg": ("-c:v", "mpeg2video"), "vob": ("-c:v", "mpeg2video"), "ts": FAST, "mp4": FAST, "mov": FAST, "mkv": FAST, "flv": FAST,
+    "nut": ("-c:v", "mpeg4"), "avi": ("-c:v", "mpeg4"), "mxf": ("-c:v", "mpeg2video"), "webm": ("-c:v", "libvpx"),
+}  # fmt: skip
+
+
+def test_the_first_frame_of_an_mpeg_program_stream_is_there(make):
+    """Its clock starts at 0.533366..., of which ffmpeg prints 0.533367."""
+    found = times(make("a.mpg", *NTSC, "-c:v", "mpeg2video"))
+    assert (len(found), found[0]) == (30, 0.0)
+    assert found[1] == pytest.approx(1001 / 30000, abs=1e-4)
+
+
+@pytest.mark.parametrize("suffix", CONTAINERS)
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(offset=st.integers(0, 3_000_000).map(lambda number: number / 1_000_000))
+def test_no_frame_is_lost_wherever_the_clock_starts(make, suffix, offset):
+    found = times(make(f"a.{suffix}", *NTSC, *CONTAINERS[suffix], "-output_ts_offset", f"{offset:.6f}"))
+    assert len(found) == 30
+    assert found[0] == pytest.approx(0, abs=1e-3)  # Matroska and FLV round to milliseconds
+    assert all(later > earlier for earlier, later in itertools.pairwise(found))
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "ts", "mkv"])
+def test_a_range_holds_the_frame_at_its_start_and_not_the_one_at_its_end(make, suffix):
+    clip = make(f"a.{suffix}", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=10", "-t", "2", *FAST, "-output_ts_offset", "0.123457")
+    assert times(clip, start=1.0, end=1.2) == pytest.approx([1.0, 1.1], abs=1e-6)
+    assert len(times(clip, start=0.3, end=0.7)) == 4

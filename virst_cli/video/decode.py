@@ -21,6 +21,7 @@ from virst_cli.video.header import VideoHeader
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+ROUNDING = Fraction(1, 1_000_000)  # seconds; ffmpeg prints the start of the clock in microseconds
 TS_PACKETS = (188, 192, 204)  # bytes in a packet of a transport stream: as sent, on Blu-ray, with error correction
 
 # Lines that mean missing or damaged frames: the demuxer or the decoder gave up on a packet. Other complaints of codecs do not
@@ -43,7 +44,7 @@ class Decoding:
         prefix = rf"^\[showinfo@{label} @ \w+\] \[info\] "
         self._base_line = re.compile(prefix + r"config in time_base: (\d+/\d+)")
         self._time_line = re.compile(prefix + r"n: *\d+ pts: *(-?\d+|NOPTS) ")
-        self._base = Fraction(1)
+        self._base, self._start = Fraction(1), header.start
         self._last = -1 / header.rate
         self._child = Ffmpeg(
             command_lines.decode_frames(path, header, begin=begin, label=label),
@@ -97,9 +98,23 @@ class Decoding:
             if match[1] == "NOPTS":  # raw streams have no times: one frame after another
                 self._last += 1 / self._header.rate
             else:
-                self._last = int(match[1]) * self._base - self._header.start
+                self._last = int(match[1]) * self._base - self._start
             self._times.put(self._last)
         elif match := self._base_line.match(line):
             self._base = Fraction(match[1])
+            self._start = on_clock(self._header.start, self._base)
         elif match := _DAMAGE.match(line):
             self._damage = self._damage or match[1] or match[2]
+
+
+def on_clock(start: Fraction, base: Fraction) -> Fraction:
+    """The exact start of a clock of which ffmpeg prints microseconds: the tick next to it, if rounding explains the difference.
+
+    start: seconds, as printed.
+    base: seconds of a tick.
+
+    >>> on_clock(Fraction("0.533367"), Fraction(1, 90000)) == Fraction(48003, 90000)
+    True
+    """
+    tick = round(start / base) * base
+    return tick if abs(tick - start) <= ROUNDING else start

@@ -16,6 +16,8 @@ from virst_cli.video.decode import Decoding
 from virst_cli.video.header import VideoHeader, read_header
 from virst_cli.video.source import is_folder
 
+TOLERANCE = Fraction(1, 2_000_000)  # seconds; times are compared exactly, but users and clocks write microseconds
+
 
 @dataclass(frozen=True)
 class VideoInfo:
@@ -101,22 +103,21 @@ class Video:
 
     def _from_folder(self, files: Sequence[Path], start: float, stop: float) -> Generator[Frame, None, int]:
         """Yields the frames, returns how many they were."""
-        times = [float(number / frame_folder.RATE) for number in range(len(files))]
-        wanted = [number for number, time in enumerate(times) if start <= time < stop]
+        times = [number / frame_folder.RATE for number in range(len(files))]
+        wanted = [number for number, time in enumerate(times) if start - TOLERANCE <= time < stop - TOLERANCE]
         for index, picture in enumerate(frame_folder.pictures([files[number] for number in wanted])):
-            yield Frame(index, times[wanted[index]], np.array(picture))
+            yield Frame(index, float(times[wanted[index]]), np.array(picture))
         return len(wanted)
 
     def _from_file(self, header: VideoHeader, start: float, stop: float) -> Generator[Frame, None, int]:
         """Yields the frames, returns how many they were."""
         index = 0
         with Decoding(self.path, header, begin=start) as decoding:
-            for exact, rgb in decoding.frames():
-                time = float(exact)
-                if time >= stop:
+            for time, rgb in decoding.frames():
+                if time >= stop - TOLERANCE:
                     return index
-                if time >= start:
-                    yield Frame(index, time, rgb)
+                if start == 0 or time >= start - TOLERANCE:  # without a start nothing is left out, whatever its time is
+                    yield Frame(index, float(time), rgb)
                     index += 1
             trouble = decoding.trouble()
         claimed = header.claimed_frames if start == 0 else None
