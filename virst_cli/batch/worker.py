@@ -5,10 +5,8 @@ import traceback
 from pathlib import Path
 
 from virst_cli.batch.plan import BatchSettings, Task, VideoOutcome
-from virst_cli.errors import OutputError
-from virst_cli.files.shown import shown
+from virst_cli.batch.skip_finished import skip_finished
 from virst_cli.machine.out_of_memory import as_virst_error
-from virst_cli.outputs.record import RUN_FILE, Record
 from virst_cli.runs.job import Job, Request
 from virst_cli.runs.run import Run, RunResult
 from virst_cli.segmenter.load import load
@@ -55,18 +53,6 @@ class Worker:
             dtype=settings.dtype, chunk=settings.chunk, faithful=settings.faithful,
         )  # fmt: skip
         run = Run(Job(request, self._segmenter.prompt_builder), on_progress, segmenter=self._segmenter)
-        if not settings.overwrite:
-            _refuse_other_finished_run(run)
-        return run.segment(overwrite=settings.overwrite, resume=not settings.overwrite)
-
-
-def _refuse_other_finished_run(run: Run) -> None:
-    """Raises OutputError if the folder holds a finished run of another request.
-
-    The message of `RecordWriter.open` would suggest --overwrite, which segments all videos of a batch again.
-    """
-    folder = run.job.folder
-    if Record.find(folder, run.recorded_request) is None and (folder / RUN_FILE).exists():
-        what = "holds a finished run of another video, sentence, model or setting"
-        how = "delete it, or choose another folder with -o (--overwrite segments all videos again)"
-        raise OutputError(f"{shown(folder)} {what}; {how}")
+        if settings.overwrite:
+            return run.segment(overwrite=True)
+        return skip_finished(run) or run.segment(resume=True)

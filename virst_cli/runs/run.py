@@ -22,7 +22,7 @@ from virst_cli.outputs.record_writer import RecordWriter
 from virst_cli.outputs.renderings import FORMATS, Renderings, planned, render
 from virst_cli.runs import resume_state
 from virst_cli.runs.job import Job
-from virst_cli.segmenter.frames import VideoFrames
+from virst_cli.segmenter.frame_readers import VideoFrames
 from virst_cli.segmenter.load import load
 from virst_cli.segmenter.segmenter import Segmenter
 from virst_cli.segmenter.tracking_pass import ResumeState
@@ -75,6 +75,18 @@ class Run:
         """The precision in which the model calculates."""
         return str(self.segmenter.parts.dtype).removeprefix("torch.")
 
+    def finished(self) -> RunResult | None:
+        """The result of an earlier run of this request, after making the renderings that it lacks; None if there is none."""
+        job = self.job
+        record = Record.find(job.folder, self.recorded_request)
+        if record is None:
+            return None
+        missing = [f for f in job.formats if not all(path.exists() for path in planned(job.folder, record.sentences, [f]))]
+        if missing:
+            with Lock(job.folder), self._renderings(missing) as renderings:
+                render(record, VideoFrames(job.video, job.request.start, job.request.end), renderings)
+        return RunResult(record, tuple(job.files), record.run.get("warning"))
+
     def segment(self, *, overwrite: bool = False, resume: bool = False) -> RunResult:
         """Segments the video and writes the run folder.
 
@@ -83,8 +95,8 @@ class Run:
         Raises OutputError where neither option allows to touch what is there.
         """
         job = self.job
-        if resume and not overwrite and (finished := Record.find(job.folder, self.recorded_request)):
-            return self._render_missing(finished)
+        if resume and not overwrite and (earlier := self.finished()) is not None:
+            return earlier
         before = _pictures_of(job.folder)
         with RecordWriter.open(job.folder, self.recorded_request, overwrite=overwrite, resume=resume) as record:
             state = self._resume_state(record)
@@ -165,15 +177,6 @@ class Run:
             pictures = renderings.close()
         self.timer(Stage.WRITE, 1, 1)
         return pictures
-
-    def _render_missing(self, record: Record) -> RunResult:
-        """Makes the renderings that a finished run of this request lacks, from its record."""
-        job, request = self.job, self.job.request
-        missing = [f for f in job.formats if not all(path.exists() for path in planned(job.folder, record.sentences, [f]))]
-        if missing:
-            with Lock(job.folder), self._renderings(missing) as renderings:
-                render(record, VideoFrames(job.video, request.start, request.end), renderings)
-        return RunResult(record, tuple(job.files), record.run.get("warning"))
 
 
 class _StageTimer:

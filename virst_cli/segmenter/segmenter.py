@@ -29,11 +29,11 @@ from virst_cli.model.pixels import to_square
 from virst_cli.model.prompt import Prompt
 from virst_cli.model.virst import Vision, pack
 from virst_cli.segmenter.feature_cache import FeatureCache
-from virst_cli.segmenter.frames import NumberedFrames, VideoFrames
+from virst_cli.segmenter.frame_readers import NumberedFrames, VideoFrames
 from virst_cli.segmenter.parts import ModelParts
 from virst_cli.segmenter.tracking_pass import FrameResult, ResumeState, TrackingPass
 from virst_cli.stages import OnProgress, Stage, ignore_progress
-from virst_cli.tracking.schedule import Chunk, Plan, split_into_chunks
+from virst_cli.tracking.frame_schedule import Chunk, Plan, split_into_chunks
 from virst_cli.video.video import Frame, Video
 
 KeepState = Callable[[int, ResumeState], None]
