@@ -30,7 +30,7 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from virst_cli.checkpoints.write_folder import new_model_folder
     from virst_cli.model.config import VIRST_NANO
     from virst_cli.model.virst import Virst
-    from virst_cli.tracking.frame_schedule import PUBLISHED_CHUNK
+    from virst_cli.tracking.frame_selection import PUBLISHED_CHUNK
     from virst_cli.training.vocabulary import word_tokenizer
     from virst_cli.world import vocabulary
 

@@ -105,7 +105,7 @@ def anchors(model: str, videos: int) -> None:
         def chosen(frames: int, per_anchor: int, count: int = count) -> list[int]:
             return [round(place) for place in np.linspace(0, frames - 1, min(count, frames)).tolist()]
 
-        with patch("virst_cli.tracking.frame_schedule.anchor_places", chosen):
+        with patch("virst_cli.tracking.frame_selection.anchor_places", chosen):
             report(name, model, WorldSet(videos=videos, seed=SEED, frames=FRAMES))
 
 

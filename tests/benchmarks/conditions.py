@@ -19,7 +19,7 @@ from virst_cli.bench import Dataset, Sample, run_benchmark
 from virst_cli.bench.datasets.world import WorldSet
 from virst_cli.bench.metrics import region
 from virst_cli.segmenter.segmenter import Segmenter
-from virst_cli.tracking.frame_schedule import PUBLISHED_CHUNK
+from virst_cli.tracking.frame_selection import PUBLISHED_CHUNK
 from virst_cli.training.compression import through_h264
 
 SEED = 1000

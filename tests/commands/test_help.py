@@ -14,7 +14,7 @@ import typer.main
 from tests.commands.conftest import Virst
 from tests.commands.running import Zygote, cold, environment
 from virst_cli.app import app
-from virst_cli.tracking.frame_schedule import PUBLISHED_CHUNK
+from virst_cli.tracking.frame_selection import PUBLISHED_CHUNK
 
 COMMANDS = [
     ["segment"],

@@ -16,7 +16,7 @@ from virst_cli.model.language import LanguageModel
 from virst_cli.model.seg_model import SegModel
 from virst_cli.model.virst import Vision
 from virst_cli.stages import Stage
-from virst_cli.tracking.frame_schedule import Plan, split_into_chunks
+from virst_cli.tracking.frame_selection import Plan, split_into_chunks
 
 both = pytest.mark.parametrize("config", [SMALL, VIRST_NANO], ids=lambda config: config.name)
 

@@ -12,7 +12,7 @@ from tests.commands.running import environment
 from tests.small_model import middle
 from virst_cli.cost.peak_memory import ATTENDED_FRAMES
 from virst_cli.model.config import NEAREST_ANCHORS, POINTER_FRAMES, RECENT_FRAMES
-from virst_cli.tracking.frame_schedule import MAX_FUSION_FRAMES, anchor_places
+from virst_cli.tracking.frame_selection import MAX_FUSION_FRAMES, anchor_places
 from virst_cli.video.write import VideoWriter
 from virst_cli.world import make_clip
 

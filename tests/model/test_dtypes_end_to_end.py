@@ -18,7 +18,7 @@ from tests.model.published_run import ROUNDINGS, frame_ious, frames_of, masks_of
 from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.model.virst import Vision
 from virst_cli.segmenter.segmenter import Segmenter
-from virst_cli.tracking.frame_schedule import Plan
+from virst_cli.tracking.frame_selection import Plan
 from virst_cli.tracking.tracker import Tracker
 from virst_cli.video.video import Frame
 

@@ -12,7 +12,7 @@ from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.model.config import VIRST_7B
 from virst_cli.segmenter.segmenter import Segmenter
 from virst_cli.segmenter.tracking_pass import FrameResult
-from virst_cli.tracking.frame_schedule import Plan
+from virst_cli.tracking.frame_selection import Plan
 from virst_cli.video.video import Frame
 from virst_cli.world import make_clip
 

@@ -16,7 +16,7 @@ from tests.goldens_config import GOLDENS, convert_goldens, facts
 from tests.model.published_run import OVERLAP, ROUNDINGS, frame_ious, frames_of, masks_of, masks_used, nearest, rounded_otherwise
 from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.segmenter.segmenter import Segmenter
-from virst_cli.tracking.frame_schedule import Plan
+from virst_cli.tracking.frame_selection import Plan
 
 pytestmark = pytest.mark.slow
 CASES = sorted(path.parent.name for path in (GOLDENS / "end_to_end").glob("short*/golden.json"))

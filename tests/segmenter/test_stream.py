@@ -17,7 +17,7 @@ from virst_cli.model.config import POINTER_FRAMES, VIRST_NANO
 from virst_cli.model.seg_model import FrameFeatures, SegModel
 from virst_cli.segmenter.segmenter import Segmenter
 from virst_cli.segmenter.tracking_pass import FrameResult, TrackingPass
-from virst_cli.tracking.frame_schedule import MAX_FUSION_FRAMES, Plan, split_into_chunks
+from virst_cli.tracking.frame_selection import MAX_FUSION_FRAMES, Plan, split_into_chunks
 from virst_cli.tracking.memory_bank import MemoryBank
 from virst_cli.video.video import Frame
 from virst_cli.world import make_clip

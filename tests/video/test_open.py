@@ -215,7 +215,7 @@ def test_a_folder_of_frames_is_a_video(tmp_path):
 
 
 def test_importing_the_package_brings_in_neither_torch_nor_pillow():
-    code = "import sys, virst_cli.video.video, virst_cli.video.write, virst_cli.tracking.frame_schedule\n"
+    code = "import sys, virst_cli.video.video, virst_cli.video.write, virst_cli.tracking.frame_selection\n"
     code += "print([m for m in ('torch', 'PIL', 'imageio_ffmpeg') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert found.stdout.strip() == "[]"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from virst_cli.cost.peak_memory import ATTENDED_FRAMES, PROMPT_TOKENS
 from virst_cli.model.config import CLIP_FRAMES, SEG_TOKENS, ConvTrunkConfig, HieraConfig, VirstConfig
 from virst_cli.stages import Stage
-from virst_cli.tracking.frame_schedule import Chunk
+from virst_cli.tracking.frame_selection import Chunk
 
 DECODER_MLP = 2048  # hidden width in SAM 2's mask decoder
 MASK_DOWNSAMPLER_MACS = (

@@ -11,7 +11,7 @@ from virst_cli.checkpoints.sizes import Sizes
 from virst_cli.cost.residency import Residency
 from virst_cli.model.config import CLIP_FRAMES, NEAREST_ANCHORS, POINTER_FRAMES, RECENT_FRAMES, HieraConfig, VirstConfig
 from virst_cli.stages import Stage
-from virst_cli.tracking.frame_schedule import MAX_FUSION_FRAMES, MAX_LM_FRAMES
+from virst_cli.tracking.frame_selection import MAX_FUSION_FRAMES, MAX_LM_FRAMES
 
 LIBRARY_BYTES = 800_000_000  # that torch, transformers and sam2 take before they do anything; measured on Linux
 TOKENIZER_BYTES = 1000  # for each token that the tokenizer knows

@@ -15,7 +15,7 @@ from virst_cli.machine.speed import frame_io_seconds, macs_per_second
 from virst_cli.model.config import VirstConfig
 from virst_cli.runs.job import Request
 from virst_cli.stages import Stage
-from virst_cli.tracking.frame_schedule import Plan, split_into_chunks
+from virst_cli.tracking.frame_selection import Plan, split_into_chunks
 
 if TYPE_CHECKING:
     from virst_cli.video.video import VideoInfo

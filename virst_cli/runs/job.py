@@ -18,7 +18,7 @@ from virst_cli.outputs.names import run_folder
 from virst_cli.outputs.record import MASKS_FILE, RUN_FILE
 from virst_cli.outputs.renderings import parse_formats, planned
 from virst_cli.outputs.request_key import file_identity
-from virst_cli.video.video import Video, VideoInfo
+from virst_cli.video.video import Video, VideoInfo, VideoRange
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class Job:
         self.formats = parse_formats(request.formats)
         _check_range(request)
         self.video = Video.open(request.video)
+        self.frames = VideoRange(self.video, request.start, request.end)
         if self.info.duration is not None and request.start > self.info.duration:
             raise VideoError(
                 f"--start {request.start:g} lies beyond {shown(request.video)}, which lasts {self.info.duration:g} seconds"
@@ -83,7 +84,7 @@ class Job:
     @property
     def expected_frames(self) -> int | None:
         """How many frames the video claims to hold; None where that is not known before reading, as for a part of it."""
-        return self.info.frames if self.request.start == 0 and self.request.end is None else None
+        return self.frames.expected
 
     @property
     def pictures(self) -> list[Path]:

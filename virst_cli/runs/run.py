@@ -22,12 +22,12 @@ from virst_cli.outputs.record_writer import RecordWriter
 from virst_cli.outputs.renderings import FORMATS, Renderings, planned, render
 from virst_cli.runs import resume_state
 from virst_cli.runs.job import Job
-from virst_cli.segmenter.frame_readers import VideoFrames
 from virst_cli.segmenter.load import load
 from virst_cli.segmenter.segmenter import Segmenter
 from virst_cli.segmenter.tracking_pass import ResumeState
 from virst_cli.stages import OnProgress, Stage, ignore_progress
 from virst_cli.version import versions
+from virst_cli.video.video import VideoRange
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Run:
         missing = [f for f in job.formats if not all(path.exists() for path in planned(job.folder, record.sentences, [f]))]
         if missing:
             with Lock(job.folder), self._renderings(missing) as renderings:
-                render(record, VideoFrames(job.video, job.request.start, job.request.end), renderings)
+                render(record, job.frames, renderings)
         return RunResult(record, tuple(job.files), record.run.get("warning"))
 
     def segment(self, *, overwrite: bool = False, resume: bool = False) -> RunResult:
@@ -100,14 +100,13 @@ class Run:
         before = _pictures_of(job.folder)
         with RecordWriter.open(job.folder, self.recorded_request, overwrite=overwrite, resume=resume) as record:
             state = self._resume_state(record)
-            frames = VideoFrames(job.video, job.request.start, job.request.end)
             with self._renderings(job.formats) as renderings:
-                self._render_recorded(record, renderings, frames)
-                self._segment(record, renderings, frames, state)
+                self._render_recorded(record, renderings, job.frames)
+                self._segment(record, renderings, job.frames, state)
                 pictures = self._close(renderings)
             result = {
                 "expected_frames": job.expected_frames,
-                "warning": frames.truncated,
+                "warning": job.frames.truncated,
                 "timings": self.timer.seconds,
                 "peak_memory_bytes": memory.peak_bytes(),
                 "files": [path.name for path in job.files],
@@ -116,7 +115,7 @@ class Run:
             written = record.finish(result)
         for stale in before - set(pictures):  # of an older run, whose record is gone
             remove(stale)
-        return RunResult(Record.open(job.folder), (*pictures, *written), frames.truncated)
+        return RunResult(Record.open(job.folder), (*pictures, *written), job.frames.truncated)
 
     def _resume_state(self, record: RecordWriter) -> ResumeState | None:
         """The state of an interrupted run; the record is cut to the frames before it. None to start from the first frame."""
@@ -140,12 +139,12 @@ class Run:
             start=request.start,
         )
 
-    def _render_recorded(self, record: RecordWriter, renderings: Renderings, frames: VideoFrames) -> None:
+    def _render_recorded(self, record: RecordWriter, renderings: Renderings, frames: VideoRange) -> None:
         """Renders the frames again that an interrupted run had recorded."""
         if record.frames_done:
             render(record.rows(), islice(frames, record.frames_done), renderings)
 
-    def _segment(self, record: RecordWriter, renderings: Renderings, frames: VideoFrames, state: ResumeState | None) -> None:
+    def _segment(self, record: RecordWriter, renderings: Renderings, frames: VideoRange, state: ResumeState | None) -> None:
         """Segments the frames that are not recorded yet. state: where to continue; None for the first frame."""
 
         def keep_state(done: int, tensors: ResumeState) -> None:

@@ -29,12 +29,11 @@ from virst_cli.model.pixels import to_square
 from virst_cli.model.prompt import Prompt
 from virst_cli.model.virst import Vision, pack
 from virst_cli.segmenter.feature_cache import FeatureCache
-from virst_cli.segmenter.frame_readers import NumberedFrames, VideoFrames
 from virst_cli.segmenter.parts import ModelParts
 from virst_cli.segmenter.tracking_pass import FrameResult, ResumeState, TrackingPass
 from virst_cli.stages import OnProgress, Stage, ignore_progress
-from virst_cli.tracking.frame_schedule import Chunk, Plan, split_into_chunks
-from virst_cli.video.video import Frame, Video
+from virst_cli.tracking.frame_selection import Chunk, Plan, split_into_chunks
+from virst_cli.video.video import Frame, Video, VideoRange
 
 KeepState = Callable[[int, ResumeState], None]
 """Called at the end of every chunk but the last, with the number of frames done and what is needed to continue from there."""
@@ -93,8 +92,8 @@ class Segmenter:
         prompts = self._prompts(sentences, plan)  # before the file is touched
         if not isinstance(video, Video):
             video = Video.open(Path(video).expanduser())
-        frames = VideoFrames(video, start, end)
-        return self._stream(frames, prompts, plan, frames.expected(), on_progress, state, keep_state)
+        frames = VideoRange(video, start, end)
+        return self._stream(frames, prompts, plan, frames.expected, on_progress, state, keep_state)
 
     def segment_frames(
         self,
@@ -112,7 +111,7 @@ class Segmenter:
         The other parameters are those of `stream`.
         """
         results = self.stream(
-            NumberedFrames(frames), sentences, expected=len(frames), plan=plan, on_progress=on_progress, state=state,
+            _NumberedFrames(frames), sentences, expected=len(frames), plan=plan, on_progress=on_progress, state=state,
             keep_state=keep_state,
         )  # fmt: skip
         return (result.masks for result in results)
@@ -290,3 +289,14 @@ def _frames_of(chunk: Chunk, reader: Iterator[Frame]) -> Iterator[Frame]:
             yield frame
         if frame.index >= chunk.stop - 1:
             return
+
+
+class _NumberedFrames:
+    """The pictures of a sequence as frames; a sequence that loads its pictures on access stays as flat in memory as a file."""
+
+    def __init__(self, pictures: Sequence[np.ndarray]) -> None:
+        """pictures: (H, W, 3) uint8 each."""
+        self.pictures = pictures
+
+    def __iter__(self) -> Iterator[Frame]:
+        return (Frame(index, float(index), rgb) for index, rgb in enumerate(self.pictures))

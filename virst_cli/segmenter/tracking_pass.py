@@ -13,7 +13,7 @@ from virst_cli.model.virst import Fusion
 from virst_cli.segmenter.feature_cache import FeatureCache
 from virst_cli.segmenter.parts import ModelParts
 from virst_cli.stages import OnProgress, Stage
-from virst_cli.tracking.frame_schedule import Chunk
+from virst_cli.tracking.frame_selection import Chunk
 from virst_cli.tracking.tracker import Tracker
 from virst_cli.video.video import Frame
 

@@ -20,7 +20,7 @@ from virst_cli.model.pixels import normalise
 from virst_cli.model.seg_model import FrameFeatures, Tracked
 from virst_cli.model.virst import Virst
 from virst_cli.model.vision_tower import TrunkPatches
-from virst_cli.tracking.frame_schedule import evenly_spaced
+from virst_cli.tracking.frame_selection import evenly_spaced
 from virst_cli.training import losses
 from virst_cli.training.packing import PackedLayout
 from virst_cli.training.recipe import Objective

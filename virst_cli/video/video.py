@@ -1,7 +1,7 @@
 """A video, opened once: what it is, its frames, its sound. A file, or a folder of pictures."""
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -130,3 +130,23 @@ class Video:
         if trouble:
             raise VideoError(f"{shown(self.path)}: not a video that ffmpeg can read ({trouble})")
         return index
+
+
+class VideoRange:
+    """The frames of a part of a video; they can be iterated again and again, and each time are decoded anew."""
+
+    def __init__(self, video: Video, start: float = 0.0, end: float | None = None) -> None:
+        """start, end: seconds since the start of the video; None for its end."""
+        self.video, self.start, self.end = video, start, end
+        self.truncated: str | None = None  # how the video was found to be truncated, once it was
+
+    @property
+    def expected(self) -> int | None:
+        """How many frames the video claims to hold here; None where that is not known before reading."""
+        return self.video.info.frames if self.start == 0 and self.end is None else None
+
+    def __iter__(self) -> Iterator[Frame]:
+        try:
+            yield from self.video.frames(self.start, self.end)
+        except TruncatedVideo as error:
+            self.truncated = str(error)

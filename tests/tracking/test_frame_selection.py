@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from virst_cli.tracking.frame_schedule import evenly_spaced, segment_centres
+from virst_cli.tracking.frame_selection import evenly_spaced, segment_centres
 
 LENGTHS = st.integers(1, 5000)
 
