@@ -4,7 +4,7 @@
 
     model = virst_cli.load()
     for frame in model.segment("video.mp4", ["the dog that jumps last"]):
-        frame.masks  # (n,H,W) bool, one mask a sentence
+        frame.masks  # (n,H,W) bool, one mask per sentence
 
 Nothing heavy is imported until `load` is called.
 """
@@ -43,7 +43,7 @@ __all__ = [
     "load",
 ]
 
-_HOMES = {
+_LAZY_NAMES = {
     "load": "virst_cli.segmenter.load",
     "FrameResult": "virst_cli.segmenter.tracking_pass",
     "Segmenter": "virst_cli.segmenter.segmenter",
@@ -52,8 +52,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used."""
-    if name not in _HOMES:
+    if name not in _LAZY_NAMES:
         raise AttributeError(f"module 'virst_cli' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_LAZY_NAMES[name]), name)

@@ -35,6 +35,10 @@ def translating_hub_errors(name: HubName, cache: Path) -> Iterator[None]:
     connection_error: Any = HfHubHTTPError.__mro__[1]  # the base class of its HTTP library's errors
     try:
         yield
+    except ImportError as error:
+        if "socksio" not in str(error):
+            raise
+        raise WeightsError("a SOCKS proxy is set, and its package is missing; pip install 'virst[socks]', or unset it") from None
     except (connection_error, OSError) as error:
         raise _translated(error, name, cache) from None
     finally:

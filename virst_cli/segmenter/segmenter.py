@@ -86,6 +86,7 @@ class Segmenter:
         video: a file or a folder of frames, or a `Video` that is open already.
         sentences: one referring expression or several; they are answered in one pass.
         start, end: the part of the video, in seconds.
+
         The other parameters are those of `stream`.
         Raises SentenceError and VideoError before the first frame.
         """
@@ -108,6 +109,7 @@ class Segmenter:
         """Masks (n, H, W) bool of n sentences for each picture of a sequence.
 
         frames: (H, W, 3) uint8 each; the sequence is read up to three times, picture by picture.
+
         The other parameters are those of `stream`.
         """
         results = self.stream(

@@ -129,11 +129,8 @@ def _in_model(parameter: str) -> str:
     return parameter.removeprefix("model.")
 
 
-EASY = (
-    "attribute",
-    "plural",
-    "nothing",
-)  # first, or the model never learns to connect words for kind and colour with what it sees
+# the types that come first, or the model never learns to connect words for kind and colour with what it sees
+EASY = ("attribute", "plural", "nothing")
 MORE = (*TYPES, "motion", "position", "relation", "order", "order", "nothing")  # the types with the worst masks more often
 HARD = (*MORE, "order")
 TIMELESS = tuple(name for name in TYPES if name != "order")

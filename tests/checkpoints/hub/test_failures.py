@@ -1,6 +1,7 @@
 """Whatever goes wrong between here and the Hub: one line that says what to do, exit code 4, and nothing half done."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,9 @@ def test_names_that_lead_elsewhere_are_not_followed(name, hub: Hub, model, virst
 def test_invalid_names(name, hub: Hub, virst: Virst):
     with hub.silence():
         failed(virst("weights", "pull", name), "virst-7b, owner/name or owner/name@revision", code=2)
+
+
+@pytest.mark.skipif(find_spec("socksio") is not None, reason="SOCKS proxies work here")
+def test_a_socks_proxy_without_its_package(hub: Hub, model, virst: Virst):
+    proxy = {"ALL_PROXY": "socks5://127.0.0.1:9", "NO_PROXY": ""}
+    failed(virst("weights", "pull", MODEL, env=proxy), "SOCKS proxy", "pip install 'virst[socks]'")
