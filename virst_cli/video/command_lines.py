@@ -6,17 +6,10 @@ open nothing else: protocols and containers are limited to what a video file nee
 
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from virst_cli.video.audio import AudioTrack
 from virst_cli.video.matroska import Pixels
 from virst_cli.video.source import CONTAINERS, MAX_PIXELS
-
-if TYPE_CHECKING:
-    from virst_cli.video.header import VideoHeader
-
-SEEKABLE = ("mov", "matroska")  # containers with an index; elsewhere a jump may land late and lose frames
-RUN_UP = 10  # seconds that are decoded before the time jumped to: covers the distance of key frames in nearly all files
 
 # ffmpeg's short cuts move colours by 1.3 levels on average, at edges by up to 28. The exact way converts about 70 frames of 1080p
 # a second on two cores, the short cuts 300.
@@ -28,16 +21,18 @@ def probe_first_frame(path: Path) -> list[str]:
     return [*_input(path), *("-an", "-sn", "-dn", "-vf", "showinfo@first=checksum=0", "-frames:v", "1", "-f", "null", "-")]
 
 
-def decode_frames(path: Path, header: "VideoHeader", *, begin: float, label: str) -> list[str]:
+def decode_frames(path: Path, *, stream: int, size: tuple[int, int], seek: float | None, label: str) -> list[str]:
     """Decodes a file to raw rgb24 frames on standard output, with their times in the log.
 
-    begin: seconds; earlier frames may be left out.
+    stream: number of the video stream.
+    size: (width, height) of the frames, in pixels.
+    seek: seconds from which to decode; None for the start of the file.
     label: names the filter that prints the times, so that no other line of the log can be taken for one.
     """
-    jump = ["-ss", str(begin - RUN_UP)] if begin > RUN_UP and header.container.startswith(SEEKABLE) else []
-    scale = f"scale={header.width}:{header.height}:{_EXACT}"
+    jump = [] if seek is None else ["-ss", str(seek)]
+    scale = f"scale={size[0]}:{size[1]}:{_EXACT}"
     return [
-        *("-copyts", *jump, *_input(path), "-map", f"0:{header.video}"),
+        *("-copyts", *jump, *_input(path), "-map", f"0:{stream}"),
         *("-vf", f"{scale},setsar=1,format=rgb24,showinfo@{label}=checksum=0"),
         *("-fps_mode", "passthrough", "-f", "rawvideo", "pipe:1"),
     ]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 ROUNDING = Fraction(1, 1_000_000)  # seconds; ffmpeg prints the start of the clock in microseconds
+SEEKABLE = ("mov", "matroska")  # containers with an index; elsewhere a jump may land late and lose frames
+RUN_UP = 10  # seconds that are decoded before the time jumped to: covers the distance of key frames in nearly all files
 TS_PACKETS = (188, 192, 204)  # bytes in a packet of a transport stream: as sent, on Blu-ray, with error correction
 
 # Lines that mean missing or damaged frames: the demuxer or the decoder gave up on a packet. Other complaints of codecs do not
@@ -47,7 +49,13 @@ class Decoding:
         self._base, self._start = Fraction(1), header.start
         self._last = -1 / header.rate
         self._child = Ffmpeg(
-            command_lines.decode_frames(path, header, begin=begin, label=label),
+            command_lines.decode_frames(
+                path,
+                stream=header.video,
+                size=(header.width, header.height),
+                seek=begin - RUN_UP if begin > RUN_UP and header.container.startswith(SEEKABLE) else None,
+                label=label,
+            ),
             stdout=True,
             each_line=self._note,
             at_end=lambda: self._times.put(None),
