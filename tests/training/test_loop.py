@@ -41,6 +41,8 @@ def logged(folder: Path) -> list[dict]:
 
 def test_an_interrupted_run_resumes_to_the_same_losses_and_weights(tmp_path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("virst_cli.training.loop.LOG_EVERY", 1)
+    # on a busy machine ffmpeg returns other pixels about once in 600 compressed clips; here it is the trainer that must be exact
+    monkeypatch.setattr("virst_cli.training.data.COMPRESSED", 0.0)
     whole = trainer(tmp_path / "whole")
     assert whole.run()
     for _ in range(2 * len(SHORT)):  # stopped after every single step
