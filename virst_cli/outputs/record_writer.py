@@ -6,7 +6,6 @@ sentence, model or setting.
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from virst_cli.errors import OutputError
-from virst_cli.files.atomic import commit, partial, sync_folder, write_text, writing
+from virst_cli.files.atomic import flush, partial, sync_folder, write_text, writing
 from virst_cli.files.lock import Lock
 from virst_cli.files.shown import shown
 from virst_cli.outputs.arrays import Mask, Masks
@@ -117,7 +116,7 @@ class RecordWriter:
     def sync(self) -> None:
         """Flushes the frames so far to the disk, so that they survive a power cut."""
         with writing(self._path):
-            os.fsync(self._file.fileno())
+            flush(self._file)
 
     def finish(self, result: Mapping[str, Any]) -> list[Path]:
         """Gives the two files of the record their names and returns them.
@@ -133,8 +132,8 @@ class RecordWriter:
             self._file.close()
             write_text(partial(run_path), run_json(run))  # from here on `complete` can finish the run
             run_path.unlink(missing_ok=True)  # an old run.json must never be beside new masks
-            commit(self._path, masks_path)
-            commit(partial(run_path), run_path)
+            self._path.replace(masks_path)  # both files are on the disk already
+            partial(run_path).replace(run_path)
             sync_folder(self.folder)
         self._lock.close()
         return [masks_path, run_path]
