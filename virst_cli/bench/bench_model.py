@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from virst_cli.bench.mask_sources import Model
 
 if TYPE_CHECKING:
-    from virst_cli.segmenter.segmenter import Segmenter
+    pass
 
 WHOLE_VIDEO = 2**31  # frames of a chunk: more than any video has, so that a video has one set of anchors
 
@@ -70,19 +70,4 @@ class BenchModel:
         segmenter = load(self.model, device=device, dtype=self.dtype, max_memory=self.max_memory)
         if self.as_published and segmenter.name != EMBEDDED:  # the embedded model was not trained for that
             segmenter.faithful, segmenter.chunk = True, WHOLE_VIDEO
-        return OpenedModel(segmenter, _made_by(segmenter))
-
-
-def _made_by(segmenter: "Segmenter") -> dict[str, Any]:
-    """All that an open model's masks depend on, besides the data set."""
-    from virst_cli.checkpoints.manifest import weight_sums
-    from virst_cli.machine.devices import device_name
-
-    parts = segmenter.parts
-    settings = {
-        "device": device_name(parts.device),
-        "dtype": str(parts.dtype).removeprefix("torch."),
-        "chunk": segmenter.chunk,
-        "faithful": segmenter.faithful,
-    }
-    return {"model": {"name": segmenter.name, "sha256": weight_sums(parts.folder.path)}, "settings": settings}
+        return OpenedModel(segmenter, segmenter.made_by())

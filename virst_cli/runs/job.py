@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from virst_cli.checkpoints.find import find_model
-from virst_cli.checkpoints.manifest import weight_sums
 from virst_cli.errors import UsageError, VideoError
 from virst_cli.files.shown import shown
 from virst_cli.model.prompt import PromptBuilder
@@ -96,18 +95,13 @@ class Job:
         """All files that a run writes: renderings, then the record."""
         return [*self.pictures, self.folder / MASKS_FILE, self.folder / RUN_FILE]
 
-    def recorded_request(self, *, model: str, device: str, dtype: str, chunk: int) -> dict[str, Any]:
-        """All that the masks depend on, and so whether frames of an interrupted run may be used.
-
-        model, device, dtype, chunk: as resolved when the model was opened.
-        """
+    def recorded_request(self) -> dict[str, Any]:
+        """What is asked of the video: all that the masks depend on, besides the model and its settings."""
         request, info = self.request, self.info
         video = {"size": [info.height, info.width], "rate": f"{info.rate.numerator}/{info.rate.denominator}"}
         return {
             "video": {**file_identity(request.video), **video, "start": request.start, "end": request.end},
             "sentences": list(request.sentences),
-            "model": {"name": model, "sha256": weight_sums(self.model)},
-            "settings": {"device": device, "dtype": dtype, "chunk": chunk, "faithful": request.faithful},
         }
 
 

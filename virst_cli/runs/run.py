@@ -15,7 +15,6 @@ from virst_cli.errors import OutputError
 from virst_cli.files.atomic import remove
 from virst_cli.files.lock import Lock
 from virst_cli.machine import memory
-from virst_cli.machine.devices import device_name
 from virst_cli.machine.out_of_memory import is_out_of_memory, out_of_memory
 from virst_cli.outputs.record import Record
 from virst_cli.outputs.record_writer import RecordWriter
@@ -61,19 +60,10 @@ class Run:
             max_memory=request.max_memory, many=False,
         )  # fmt: skip
         self.recorded_request = {
-            **job.recorded_request(model=self.segmenter.name, device=self.device, dtype=self.dtype, chunk=self.segmenter.chunk),
+            **job.recorded_request(),
+            **self.segmenter.made_by(),
             "versions": versions(),
         }
-
-    @property
-    def device(self) -> str:
-        """The device, with a GPU's product name: another one rounds differently, and its masks may differ."""
-        return device_name(self.segmenter.parts.device)
-
-    @property
-    def dtype(self) -> str:
-        """The precision in which the model calculates."""
-        return str(self.segmenter.parts.dtype).removeprefix("torch.")
 
     def finished(self) -> RunResult | None:
         """The result of an earlier run of this request, after making the renderings that it lacks; None if there is none."""

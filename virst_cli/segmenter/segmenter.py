@@ -14,15 +14,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from virst_cli.checkpoints.manifest import weight_sums
 from virst_cli.checkpoints.sizes import is_small
 from virst_cli.checkpoints.weights import ModelFolder
 from virst_cli.cost.residency import Residency
 from virst_cli.errors import UsageError, VideoError
+from virst_cli.machine.devices import device_name
 from virst_cli.machine.out_of_memory import naming_stage
 from virst_cli.model.config import CLIP_FRAMES, SEG_TOKENS
 from virst_cli.model.pixels import to_square
@@ -68,6 +71,17 @@ class Segmenter:
     def name(self) -> str:
         """The model's name, such as `virst-nano`."""
         return self.parts.config.name
+
+    def made_by(self) -> dict[str, Any]:
+        """All that masks depend on besides video and sentences, as records hold it: `model` (name, sha256) and `settings`."""
+        parts = self.parts
+        settings = {
+            "device": device_name(parts.device),  # with a GPU's product name: another one rounds differently
+            "dtype": str(parts.dtype).removeprefix("torch."),
+            "chunk": self.chunk,
+            "faithful": self.faithful,
+        }
+        return {"model": {"name": self.name, "sha256": weight_sums(parts.folder.path)}, "settings": settings}
 
     def segment(
         self,
